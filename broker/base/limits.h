@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Every limit on what a peer or a file can make us spend, in one place. docs/specification.md
+// repeats them with the test that enforces each.
+
+#ifndef BROKER_BASE_LIMITS_H_
+#define BROKER_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace openhook::limits {
+
+// One packet on open.sock. Two paths of PATH_MAX and a few scalars fit.
+inline constexpr std::size_t kMaxOpenPacket = 16 * std::size_t{1024};
+// One packet on control.sock. Below the kernel's default send buffer (net.core.wmem_default,
+// 212992 bytes, of which the bookkeeping of the packet takes a part).
+inline constexpr std::size_t kMaxControlPacket = 128 * std::size_t{1024};
+// Connections served at a time on each socket.
+inline constexpr std::size_t kMaxOpenSessions = 64;
+inline constexpr std::size_t kMaxControlSessions = 32;
+// Grants of one VM. The lookup cost does not depend on it; the store's start-up does.
+inline constexpr std::size_t kMaxGrants = 100'000;
+// Files that a VM made and that are its own at a time: each takes a row of the store.
+inline constexpr std::size_t kMaxCreatedFiles = 1000;
+inline constexpr std::size_t kMaxLeaseNameBytes = 128;
+inline constexpr std::size_t kMaxSourceBytes = 256;
+// Members of one backing chain (libvirt and QEMU stop at 200 too).
+inline constexpr std::size_t kMaxChainDepth = 200;
+// Decisions kept in memory for `openhookctl explain` and `watch`.
+inline constexpr std::size_t kAuditRingEvents = 1024;
+
+}  // namespace openhook::limits
+
+#endif  // BROKER_BASE_LIMITS_H_
