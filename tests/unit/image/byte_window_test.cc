@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/image/byte_window.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "tests/fuzz/memory_members.h"
+
+namespace openhook::image {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ByteWindow, OneReadServesAWholeHeader) {
+  const MemorySource source(std::string(100'000, 'x'));
+  ByteWindow window(source);
+  EXPECT_EQ(window.Prefix(128)->size(), 128U);
+  EXPECT_EQ(window.At(0, 104, "a")->size(), 104U);
+  EXPECT_EQ(window.At(4088, 8, "b")->size(), 8U);
+  EXPECT_EQ(source.Reads(), 1U);
+}
+
+TEST(ByteWindow, ReadsAcrossTheEndOfTheFirstChunk) {
+  std::string bytes(5000, 'x');
+  bytes[4095] = 'a';
+  bytes[4096] = 'b';
+  const MemorySource source(bytes);
+  ByteWindow window(source);
+  ASSERT_TRUE(window.At(0, 8, "start"));
+  EXPECT_EQ(window.At(4095, 2, "middle").value(), "ab");
+  EXPECT_EQ(window.At(0, 1, "back again").value(), "x");
+}
+
+TEST(ByteWindow, ALargeFirstClusterCostsFewReads) {
+  const MemorySource source(std::string(2 << 20, 'x'));
+  ByteWindow window(source);
+  for (std::uint64_t at = 0; at < 2 << 20; at += 8) {
+    ASSERT_TRUE(window.At(at, 8, "an extension"));
+  }
+  EXPECT_LE(source.Reads(), 40U);
+}
+
+TEST(ByteWindow, AShortFileIsReportedByTheFieldThatIsMissing) {
+  const MemorySource source("0123456789");
+  ByteWindow window(source);
+  const auto bytes = window.At(8, 4, "the name");
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(bytes.error().context,
+              HasSubstr("the name needs 4 bytes at byte 8, and only 2 are there"));
+}
+
+TEST(ByteWindow, OffsetsNearTheLimitOfIntegersAreJustMissing) {
+  const MemorySource source("0123456789");
+  ByteWindow window(source);
+  ASSERT_TRUE(window.At(0, 8, "start"));
+  EXPECT_FALSE(window.At(UINT64_MAX, 8, "far away"));
+  EXPECT_FALSE(window.At(UINT64_MAX - 4, 8, "far away"));
+}
+
+TEST(ByteWindow, APrefixOfAnEmptyFileIsEmpty) {
+  const MemorySource source("");
+  EXPECT_EQ(ByteWindow(source).Prefix(128).value(), "");
+}
+
+TEST(FdByteSource, ReadsAtOffsetsAndStopsAtTheEnd) {
+  UniqueFd file(::memfd_create("image", MFD_CLOEXEC));
+  ASSERT_EQ(::write(file.Get(), "0123456789", 10), 10);
+  const FdByteSource source{IoFd(std::move(file))};
+  std::string buffer(8, '-');
+  EXPECT_EQ(source.ReadAt(6, buffer).value(), 4U);
+  EXPECT_EQ(buffer, "6789----");
+  EXPECT_EQ(source.ReadAt(100, buffer).value(), 0U);
+  EXPECT_EQ(source.ReadAt(UINT64_MAX - 2, buffer).value(), 0U);
+}
+
+TEST(FdByteSource, SaysWhyADescriptorCannotBeRead) {
+  const FdByteSource source{IoFd(UniqueFd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)))};
+  std::string buffer(8, '-');
+  const auto count = source.ReadAt(0, buffer);
+  ASSERT_FALSE(count);
+  EXPECT_EQ(count.error().sys_errno, EISDIR);
+  EXPECT_THAT(count.error().context, HasSubstr("at byte 0"));
+}
+
+}  // namespace
+}  // namespace openhook::image
