@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The whitelist on disk: one SQLite file per VM. A Change is written in one transaction and is
+// durable (WAL, synchronous=FULL: the commit is fsynced) when Save() returns; after kill -9 or a
+// power cut the file holds the whitelist before it or after it, never a mixture. The file is held
+// with an exclusive lock, so one VM has one broker.
+
+#ifndef BROKER_STORE_STORE_H_
+#define BROKER_STORE_STORE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/base/result.h"
+#include "broker/whitelist/whitelist.h"
+
+namespace SQLite {
+class Database;
+}  // namespace SQLite
+
+namespace openhook::store {
+
+// A file that is being created at this moment: written before the file is made, so that a crash in
+// between leaves no file that nobody answers for.
+struct Creating {
+  CanonicalPath path;
+  std::string lease;
+  FileIdentity directory;
+  std::uint64_t token = 0;
+};
+
+struct Loaded {
+  whitelist::Whitelist whitelist;
+  std::string boot_id;  // of the boot in which identities were last confirmed
+  std::optional<Creating> creating;
+};
+
+class Store {
+ public:
+  // Opens or makes `path` for the VM. Errors, each with the remedy: kUnavailable when another
+  // broker holds it; kCorrupt when it is damaged or belongs to another VM (it is never replaced by
+  // an empty one); kUnsupported when a newer openhook wrote it.
+  static Result<Store> Open(const std::string& path, const std::string& vm);
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  Result<Loaded> Load();
+
+  // Durable when it returns. Errors: kLimit for a full disk; the old state is intact.
+  Result<void> Save(const whitelist::Change& change);
+
+  Result<void> SaveCreating(const Creating& creating);
+  // Ends what SaveCreating() began; with the change that it led to, or with none.
+  Result<void> SaveCreated(const whitelist::Change* change);
+
+  // After all identities were confirmed in the present boot.
+  Result<void> SaveBootId(const std::string& boot_id);
+
+ private:
+  explicit Store(std::unique_ptr<SQLite::Database> database);
+  std::unique_ptr<SQLite::Database> database_;
+};
+
+}  // namespace openhook::store
+
+#endif  // BROKER_STORE_STORE_H_
