@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/server/broker.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "broker/base/limits.h"
+#include "broker/base/text.h"
+#include "broker/fs/create.h"
+#include "broker/fs/directory.h"
+#include "broker/fs/open.h"
+#include "broker/server/grant_resolver.h"
+#include "broker/server/recovery.h"
+
+namespace openhook::server {
+
+namespace {
+
+using whitelist::Change;
+using whitelist::Decision;
+
+std::string Plural(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// The names a change event is filed under: the first path says enough for a search, the sentence
+// says how many there are.
+audit::Event ChangeEvent(audit::Operation operation, const std::string& lease, std::string path,
+                         std::string_view access, SharedSubject subject) {
+  audit::Event event;
+  event.operation = operation;
+  event.path = std::move(path);
+  event.access = access;
+  event.rule = operation == audit::Operation::kGrant ? "grant" : "revoke";
+  event.leases = std::make_shared<std::vector<std::string>>(1, lease);
+  event.subject = std::move(subject);
+  return event;
+}
+
+}  // namespace
+
+Broker::Broker(Options options, store::Store store, whitelist::Whitelist whitelist,
+               std::vector<std::unique_ptr<audit::Sink>> sinks)
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      whitelist_(std::move(whitelist)),
+      audit_(std::move(sinks)) {}
+
+Result<std::unique_ptr<Broker>> Broker::Start(Options options,
+                                              std::vector<std::unique_ptr<audit::Sink>> sinks) {
+  auto store = store::Store::Open(options.StorePath(), options.vm);
+  if (!store) {
+    return tl::make_unexpected(store.error());
+  }
+  // A new file's name has to survive a power cut as its contents do.
+  if (auto synced = fs::SyncDirectory(options.state_dir); !synced) {
+    return tl::make_unexpected(synced.error());
+  }
+  auto loaded = store->Load();
+  if (!loaded) {
+    return tl::make_unexpected(loaded.error());
+  }
+  for (const auto& step :
+       {FinishCreating(&*store, &*loaded), ConfirmIdentities(&*store, &*loaded)}) {
+    if (!step) {
+      return tl::make_unexpected(step.error());
+    }
+  }
+  std::unique_ptr<Broker> broker(new Broker(std::move(options), std::move(*store),
+                                            std::move(loaded->whitelist), std::move(sinks)));
+  audit::Event started;
+  started.operation = audit::Operation::kStart;
+  started.outcome = audit::Outcome::kAllow;
+  started.reason = "serving with " + Plural(broker->whitelist_.grants().size(), "grant");
+  broker->audit_.Record(std::move(started));
+  return broker;
+}
+
+Result<void> Broker::Commit(const Change& change) {
+  if (auto saved = store_.Save(change); !saved) {
+    return saved;
+  }
+  whitelist_.Apply(change);
+  return {};
+}
+
+Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
+                             SharedSubject subject) {
+  const bool empty = wanted.empty();
+  audit::PendingEvent event(
+      &audit_, ChangeEvent(audit::Operation::kGrant, lease, empty ? "" : wanted.front().path,
+                           empty ? "" : ToString(wanted.front().access), std::move(subject)));
+  const auto refuse = [&](const Error& error) {
+    event.Failed(error.Message());
+    return tl::make_unexpected(error);
+  };
+  if (empty) {
+    return refuse({ErrorCode::kInvalidArgument, 0, "the request grants nothing"});
+  }
+  std::vector<whitelist::Grant> grants;
+  for (const WantedGrant& one : wanted) {
+    auto grant = ResolveGrant(one, lease, options_);
+    if (!grant) {
+      return refuse(grant.error());
+    }
+    grants.push_back(std::move(*grant));
+  }
+  auto change = whitelist_.PlanGrants(std::move(grants));
+  if (!change) {
+    return refuse(change.error());
+  }
+  if (auto committed = Commit(*change); !committed) {
+    return refuse(committed.error());
+  }
+  event.Allowed(Plural(wanted.size(), "file") + " granted");
+  return change;
+}
+
+Result<std::vector<whitelist::Grant>> Broker::Revoke(const std::string& lease,
+                                                     const std::vector<std::string>& paths,
+                                                     SharedSubject subject) {
+  audit::PendingEvent event(
+      &audit_, ChangeEvent(audit::Operation::kRevoke, lease, paths.empty() ? "" : paths.front(), "",
+                           std::move(subject)));
+  const auto refuse = [&](const Error& error) {
+    event.Failed(error.Message());
+    return tl::make_unexpected(error);
+  };
+  std::vector<std::string> names;
+  for (const std::string& path : paths) {
+    auto clean = LexicalClean(path, "");
+    if (!clean) {
+      return refuse(clean.error());
+    }
+    names.push_back(std::move(*clean));
+  }
+  const auto change = whitelist_.PlanRevoke(lease, names);
+  if (!change) {
+    return refuse(change.error());
+  }
+  std::vector<whitelist::Grant> taken;
+  for (const auto id : change->removed) {
+    taken.push_back(whitelist_.grants().at(id));
+  }
+  if (auto committed = Commit(*change); !committed) {
+    return refuse(committed.error());
+  }
+  event.Allowed(Plural(taken.size(), "grant") + " taken back");
+  return taken;
+}
+
+std::string Broker::CreatingLease(const whitelist::Entry& entry) const {
+  for (const whitelist::Grant* grant : whitelist_.GrantsOf(entry.path)) {
+    if (grant->access == whitelist::GrantAccess::kCreate && !grant->stale) {
+      return grant->lease;
+    }
+  }
+  return entry.leases->front();
+}
+
+Result<IoFd> Broker::CreateForVm(const Decision& decision, const OpenIntent& intent) {
+  auto path = CanonicalPath::Parse(decision.path);
+  if (!path) {
+    return tl::make_unexpected(path.error());
+  }
+  const auto directory = fs::ResolvePinned(path->Parent(), *decision.directory);
+  if (!directory) {
+    return tl::make_unexpected(directory.error());
+  }
+  if (whitelist_.created().size() >= limits::kMaxCreatedFiles) {
+    return FailErrno(EDQUOT, "this VM has made " + std::to_string(limits::kMaxCreatedFiles) +
+                                 " files that are its own; remove some, or revoke the leases they "
+                                 "were made under");
+  }
+  // Before anything is recorded: after a crash, a file under a recorded name is taken for the one
+  // that was being made (recovery.cc), so it must not have been there first.
+  const auto exists = fs::ExistsIn(*directory, path->Name());
+  if (!exists) {
+    return tl::make_unexpected(exists.error());
+  }
+  if (*exists) {
+    return FailErrno(EEXIST, "cannot create " + Quote(path->str()));
+  }
+  const store::Creating creating{*path, CreatingLease(*decision.entry), *decision.directory,
+                                 intent.token};
+  if (auto recorded = store_.SaveCreating(creating); !recorded) {
+    return tl::make_unexpected(recorded.error());
+  }
+  auto file = fs::CreateIn(*directory, path->Name(), intent);
+  if (!file) {
+    if (auto undone = store_.SaveCreated(nullptr); !undone) {
+      return tl::make_unexpected(undone.error());
+    }
+    return tl::make_unexpected(file.error());
+  }
+  const Change change = whitelist_.PlanCreated(
+      {*path, creating.lease, file->identity, creating.directory, creating.token});
+  if (auto saved = store_.SaveCreated(&change); !saved) {
+    (void)fs::UnlinkIn(*directory, path->Name(), file->identity);
+    return tl::make_unexpected(saved.error());
+  }
+  whitelist_.Apply(change);
+  return std::move(file->fd);
+}
+
+Result<void> Broker::UnlinkForVm(const whitelist::Entry& entry) {
+  const CanonicalPath path = entry.path;
+  const auto directory = fs::ResolvePinned(path.Parent(), *entry.directory);
+  if (!directory) {
+    return tl::make_unexpected(directory.error());
+  }
+  if (auto removed = fs::UnlinkIn(*directory, path.Name(), *entry.identity); !removed) {
+    return removed;
+  }
+  // A crash here leaves a record of a file that is gone: its name then answers ENOENT, and a later
+  // file of that name has another identity.
+  return Commit(whitelist_.PlanForgotten(path));
+}
+
+}  // namespace openhook::server

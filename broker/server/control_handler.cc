@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/server/control_handler.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "broker/base/limits.h"
+#include "broker/base/text.h"
+#include "broker/server/control_messages.h"
+#include "broker/server/file_service.h"
+
+namespace openhook::server {
+
+namespace {
+
+constexpr std::uint32_t kProtocolVersion = 1;
+constexpr std::size_t kExplainEvents = 10;
+// Room for what a reply holds beside its list.
+constexpr std::size_t kReplyOverhead = 1024;
+constexpr std::size_t kMaxListBytes = limits::kMaxControlPacket - kReplyOverhead;
+
+class ControlHandler : public PacketHandler {
+ public:
+  ControlHandler(Broker* broker, const Result<Peer>& peer, PushPacket push, FillStatus fill_status)
+      : broker_(broker), push_(std::move(push)), fill_status_(std::move(fill_status)) {
+    auto subject = std::make_shared<audit::Subject>();
+    if (peer) {
+      *subject = {peer->pid, peer->uid, peer->gid, peer->label.value_or("")};
+    }
+    subject_ = std::move(subject);
+    const auto checked = peer ? CheckPeer(*peer, {::geteuid(), broker->options().control_group, {}})
+                              : Result<void>(tl::make_unexpected(peer.error()));
+    if (!checked) {
+      refusal_ = checked.error().Message();
+      RecordRefusal();
+    }
+  }
+
+  ~ControlHandler() override { StopWatching(); }
+  ControlHandler(const ControlHandler&) = delete;
+  ControlHandler& operator=(const ControlHandler&) = delete;
+
+  Reaction Handle(std::span<const std::uint8_t> packet) override {
+    proto::ControlRequest request;
+    proto::ControlReply reply;
+    AfterReply after = AfterReply::kContinue;
+    if (!request.ParseFromArray(packet.data(), static_cast<int>(packet.size()))) {
+      after =
+          Refuse(proto::OUTCOME_BAD_REQUEST, "bad-request", "the packet is not a request", &reply);
+    } else {
+      reply.set_id(request.id());
+      after = Dispatch(request, &reply);
+    }
+    Reaction reaction{{}, std::nullopt, after};
+    reply.SerializeToString(&reaction.reply);
+    return reaction;
+  }
+
+ private:
+  AfterReply Dispatch(const proto::ControlRequest& request, proto::ControlReply* reply) {
+    if (!refusal_.empty()) {
+      return Refuse(proto::OUTCOME_DENIED, "permission", refusal_, reply);
+    }
+    if (request.has_hello()) {
+      return Greet(request.hello(), reply);
+    }
+    if (!greeted_) {
+      return Refuse(proto::OUTCOME_BAD_REQUEST, "bad-request", "the first request must be Hello",
+                    reply);
+    }
+    reply->set_outcome(proto::OUTCOME_OK);
+    switch (request.body_case()) {
+      case proto::ControlRequest::kGrant:
+        Grant(request.grant(), reply);
+        break;
+      case proto::ControlRequest::kRevoke:
+        Revoke(request.revoke(), reply);
+        break;
+      case proto::ControlRequest::kList:
+        List(request.list(), reply->mutable_list());
+        break;
+      case proto::ControlRequest::kStatus:
+        Status(reply->mutable_status());
+        break;
+      case proto::ControlRequest::kExplain:
+        Explain(request.explain(), reply->mutable_explain());
+        break;
+      case proto::ControlRequest::kWatch:
+        Watch(request.id(), request.watch(), reply->mutable_watch());
+        break;
+      default:
+        reply->set_outcome(proto::OUTCOME_UNSUPPORTED);
+        reply->set_code("unsupported");
+        reply->set_reason("this broker does not know the request; is it older than the client?");
+        break;
+    }
+    return AfterReply::kContinue;
+  }
+
+  static AfterReply Refuse(proto::Outcome outcome, std::string_view code, std::string_view reason,
+                           proto::ControlReply* reply) {
+    reply->set_outcome(outcome);
+    reply->set_code(std::string(code));
+    reply->set_reason(std::string(reason));
+    return AfterReply::kClose;
+  }
+
+  static void Fail(const Error& error, proto::ControlReply* reply) {
+    reply->set_outcome(proto::OUTCOME_FAILED);
+    reply->set_code(std::string(ToString(error.code)));
+    reply->set_reason(error.Message());
+  }
+
+  AfterReply Greet(const proto::Hello& hello, proto::ControlReply* reply) {
+    if (hello.min_version() > kProtocolVersion || hello.max_version() < kProtocolVersion) {
+      return Refuse(proto::OUTCOME_UNSUPPORTED, "unsupported",
+                    "this broker speaks protocol version 1", reply);
+    }
+    greeted_ = true;
+    reply->set_outcome(proto::OUTCOME_OK);
+    auto* body = reply->mutable_hello();
+    body->set_version(kProtocolVersion);
+    body->set_max_packet(limits::kMaxControlPacket);
+    body->set_vm(broker_->options().vm);
+    body->set_server("openhookd " OPENHOOK_VERSION);
+    return AfterReply::kContinue;
+  }
+
+  // As many as fit; the generation tells that there was more to a change than its list.
+  static void AddWhileItFits(const whitelist::Grant& grant, proto::ChangeReply* change,
+                             std::size_t* bytes) {
+    proto::GrantInfo info;
+    ToWire(grant, &info);
+    *bytes += info.ByteSizeLong() + 8;
+    if (*bytes < kMaxListBytes) {
+      *change->add_grants() = std::move(info);
+    }
+  }
+
+  void Grant(const proto::GrantRequest& request, proto::ControlReply* reply) {
+    const auto wanted = FromWire(request);
+    if (!wanted) {
+      return Fail(wanted.error(), reply);
+    }
+    const auto change = broker_->Grant(request.lease(), *wanted, subject_);
+    if (!change) {
+      return Fail(change.error(), reply);
+    }
+    reply->mutable_change()->set_generation(change->generation);
+    std::size_t bytes = 0;
+    for (const whitelist::Grant& grant : change->added) {
+      AddWhileItFits(grant, reply->mutable_change(), &bytes);
+    }
+  }
+
+  void Revoke(const proto::RevokeRequest& request, proto::ControlReply* reply) {
+    const auto taken = broker_->Revoke(request.lease(),
+                                       {request.paths().begin(), request.paths().end()}, subject_);
+    if (!taken) {
+      return Fail(taken.error(), reply);
+    }
+    reply->mutable_change()->set_generation(broker_->whitelist().generation());
+    std::size_t bytes = 0;
+    for (const whitelist::Grant& grant : *taken) {
+      AddWhileItFits(grant, reply->mutable_change(), &bytes);
+    }
+  }
+
+  void List(const proto::ListRequest& request, proto::ListReply* reply) {
+    const auto& grants = broker_->whitelist().grants();
+    reply->set_generation(broker_->whitelist().generation());
+    std::size_t bytes = 0;
+    for (auto it = grants.upper_bound(request.after_id()); it != grants.end(); ++it) {
+      proto::GrantInfo info;
+      ToWire(it->second, &info);
+      bytes += info.ByteSizeLong() + 8;
+      const bool full =
+          request.limit() != 0 && reply->grants_size() >= static_cast<int>(request.limit());
+      if (bytes >= kMaxListBytes || full) {
+        reply->set_more(true);
+        return;
+      }
+      *reply->add_grants() = std::move(info);
+    }
+  }
+
+  void Status(proto::StatusReply* reply) {
+    const Options& options = broker_->options();
+    const auto& counters = broker_->audit().counters();
+    reply->set_vm(options.vm);
+    reply->set_version(OPENHOOK_VERSION);
+    reply->set_pid(::getpid());
+    reply->set_generation(broker_->whitelist().generation());
+    reply->set_grants(broker_->whitelist().grants().size());
+    reply->set_leases(broker_->whitelist().LeaseCount());
+    reply->set_created_files(broker_->whitelist().created().size());
+    reply->set_allowed(counters.allowed);
+    reply->set_denied(counters.denied);
+    reply->set_failed(counters.failed);
+    reply->set_state_dir(options.state_dir);
+    reply->set_run_dir(options.run_dir);
+    reply->set_vm_uid(options.vm_uid);
+    reply->set_peer_label(options.peer_label.value_or(""));
+    fill_status_(reply);
+  }
+
+  void Explain(const proto::ExplainRequest& request, proto::ExplainReply* reply) {
+    OpenIntent intent;
+    intent.access = request.write() || request.create() ? Access::kReadWrite : Access::kRead;
+    intent.create = request.create();
+    const Answer answer = ExplainOpen(*broker_, {request.path(), ""}, intent);
+    const whitelist::RuleText& text = TextOf(answer.rule);
+    reply->set_allow(answer.kind == Answer::Kind::kOk);
+    reply->set_rule(std::string(text.word));
+    reply->set_reason(std::string(text.reason) +
+                      (answer.detail.empty() ? "" : " (" + answer.detail + ")"));
+    if (answer.kind == Answer::Kind::kDenied) {
+      reply->set_remedy(std::string(text.remedy));
+    }
+    AddGrantsOf(request.path(), reply);
+    const auto concerns = [&](const audit::Event& event) { return event.path == request.path(); };
+    for (const audit::Event& event : broker_->audit().About(concerns, kExplainEvents)) {
+      ToWire(event, reply->add_recent());
+    }
+  }
+
+  void AddGrantsOf(const std::string& path, proto::ExplainReply* reply) {
+    const auto clean = LexicalClean(path, "");
+    const auto found = clean ? broker_->whitelist().Find(*clean) : whitelist::Whitelist::Found();
+    if (found.entry == nullptr) {
+      return;
+    }
+    for (const whitelist::Grant* grant : broker_->whitelist().GrantsOf(found.entry->path)) {
+      ToWire(*grant, reply->add_grants());
+    }
+  }
+
+  // The reply holds the past, and each later event is a packet of its own. Pushing the past too
+  // would overrun the socket's buffer, and with it the watcher.
+  void Watch(std::uint64_t id, const proto::WatchRequest& request, proto::WatchReply* reply) {
+    AddPast(request.last(), reply);
+    StopWatching();
+    if (request.follow()) {
+      watcher_ =
+          broker_->audit().Watch([this, id](const audit::Event& event) { PushEvent(id, event); });
+    }
+    reply->set_end(!request.follow());
+  }
+
+  // The newest that fit into one packet, oldest first.
+  void AddPast(std::size_t count, proto::WatchReply* reply) {
+    const std::vector<audit::Event> past = broker_->audit().Last(count);
+    std::vector<proto::Event> fitting;
+    std::size_t bytes = 0;
+    for (auto event = past.rbegin(); event != past.rend(); ++event) {
+      proto::Event message;
+      ToWire(*event, &message);
+      bytes += message.ByteSizeLong() + 8;
+      if (bytes >= kMaxListBytes) {
+        break;
+      }
+      fitting.push_back(std::move(message));
+    }
+    for (auto message = fitting.rbegin(); message != fitting.rend(); ++message) {
+      *reply->add_events() = std::move(*message);
+    }
+  }
+
+  void PushEvent(std::uint64_t id, const audit::Event& event) {
+    proto::ControlReply message;
+    message.set_id(id);
+    message.set_outcome(proto::OUTCOME_OK);
+    ToWire(event, message.mutable_watch()->add_events());
+    // A watcher that reads too slowly misses events; the numbers tell it.
+    (void)push_(message.SerializeAsString());
+  }
+
+  void StopWatching() {
+    if (watcher_) {
+      broker_->audit().Unwatch(*watcher_);
+      watcher_.reset();
+    }
+  }
+
+  void RecordRefusal() {
+    audit::Event event;
+    event.operation = audit::Operation::kConnect;
+    event.outcome = audit::Outcome::kDeny;
+    event.access = "control";
+    event.rule = "peer";
+    event.reason = refusal_;
+    event.remedy = "use root, or a member of the group named by --control-group";
+    event.subject = subject_;
+    broker_->audit().Record(std::move(event));
+  }
+
+  Broker* broker_;
+  PushPacket push_;
+  FillStatus fill_status_;
+  SharedSubject subject_;
+  std::string refusal_;
+  bool greeted_ = false;
+  std::optional<audit::AuditLog::WatcherId> watcher_;
+};
+
+}  // namespace
+
+std::unique_ptr<PacketHandler> MakeControlHandler(Broker* broker, const Result<Peer>& peer,
+                                                  PushPacket push, FillStatus fill_status) {
+  return std::make_unique<ControlHandler>(broker, peer, std::move(push), std::move(fill_status));
+}
+
+}  // namespace openhook::server

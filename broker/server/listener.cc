@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/server/listener.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "broker/base/text.h"
+#include "proto/bundle.h"
+
+namespace openhook::server {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::posix::stream_descriptor;
+
+constexpr int kBacklog = 64;
+constexpr int kMaxInOneTurn = 16;
+
+Result<UniqueFd> BindSocket(const ListenerOptions& options) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (options.path.size() >= sizeof(address.sun_path)) {
+    return Fail(ErrorCode::kInvalidArgument, "the socket path " + Quote(options.path) +
+                                                 " is longer than 107 bytes; use a shorter "
+                                                 "--run-dir");
+  }
+  std::memcpy(address.sun_path, options.path.data(), options.path.size());
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.IsValid()) {
+    return FailErrno(errno, "cannot make a socket");
+  }
+  // Ours alone: the store's lock says that no other broker of this VM runs.
+  ::unlink(options.path.c_str());
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(socket.Get(), generic, sizeof(address)) != 0) {
+    return FailErrno(errno, "cannot bind " + Quote(options.path));
+  }
+  // Nobody can connect before listen(), so the order of the next three does not matter to peers.
+  if (::chown(options.path.c_str(), options.owner, options.group) != 0 ||
+      ::chmod(options.path.c_str(), options.mode) != 0 || ::listen(socket.Get(), kBacklog) != 0) {
+    return FailErrno(errno, "cannot set up " + Quote(options.path));
+  }
+  return socket;
+}
+
+struct SessionContext {
+  std::unique_ptr<PacketHandler> handler;
+  std::shared_ptr<stream_descriptor> socket;
+};
+
+enum class Served : std::uint8_t { kOne, kNothingThere, kEnd };
+
+// One packet in, one out.
+Served ServeOne(const SessionContext& session, std::vector<std::uint8_t>* buffer) {
+  const int fd = session.socket->native_handle();
+  const ReceivedBundle packet =
+      ReceiveBundle(fd, buffer->data(), buffer->size(), DescriptorRule::kNone, WaitMode::kDontWait);
+  if (packet.status == BundleStatus::kAgain) {
+    return Served::kNothingThere;
+  }
+  if (packet.status != BundleStatus::kOk) {
+    return Served::kEnd;
+  }
+  const Reaction reaction = session.handler->Handle({buffer->data(), packet.size});
+  const SentBundle sent = reaction.fd ? SendBundle(fd, reaction.reply.data(), reaction.reply.size(),
+                                                   *reaction.fd, WaitMode::kDontWait)
+                                      : SendBundle(fd, reaction.reply.data(), reaction.reply.size(),
+                                                   WaitMode::kDontWait);
+  const bool more = sent.status == BundleStatus::kOk && reaction.after == AfterReply::kContinue;
+  return more ? Served::kOne : Served::kEnd;
+}
+
+// A client that opens many files has often sent its next request before the last one is finished
+// here; to look costs less than to wait. Bounded, so that no session starves the others.
+Served ServeReady(const SessionContext& session, std::vector<std::uint8_t>* buffer) {
+  Served served = Served::kOne;
+  for (int i = 0; i < kMaxInOneTurn && served == Served::kOne; ++i) {
+    served = ServeOne(session, buffer);
+  }
+  return served;
+}
+
+asio::awaitable<void> RunSession(SessionContext session, std::vector<std::uint8_t>* buffer,
+                                 std::size_t* sessions) {
+  bool alive = true;
+  while (alive) {
+    boost::system::error_code error;
+    co_await session.socket->async_wait(stream_descriptor::wait_read,
+                                        asio::redirect_error(asio::use_awaitable, error));
+    alive = !error && ServeReady(session, buffer) != Served::kEnd;
+  }
+  session.socket->close();
+  --*sessions;
+}
+
+}  // namespace
+
+Listener::Listener(asio::io_context& loop, ListenerOptions options, HandlerFactory factory,
+                   UniqueFd socket)
+    : options_(std::move(options)),
+      factory_(std::move(factory)),
+      socket_(loop, socket.Release()),
+      pause_(loop),
+      buffer_(options_.max_packet) {}
+
+Listener::~Listener() { ::unlink(options_.path.c_str()); }
+
+Result<std::unique_ptr<Listener>> Listener::Start(asio::io_context& loop, ListenerOptions options,
+                                                  HandlerFactory factory) {
+  auto socket = BindSocket(options);
+  if (!socket) {
+    return tl::make_unexpected(socket.error());
+  }
+  std::unique_ptr<Listener> listener(
+      new Listener(loop, std::move(options), std::move(factory), std::move(*socket)));
+  listener->SpawnAcceptor();
+  return listener;
+}
+
+void Listener::SpawnAcceptor() {
+  const auto accept_all = [this]() -> asio::awaitable<void> {
+    for (;;) {
+      boost::system::error_code error;
+      co_await socket_.async_wait(stream_descriptor::wait_read,
+                                  asio::redirect_error(asio::use_awaitable, error));
+      if (error) {
+        co_return;
+      }
+      UniqueFd peer(
+          ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      if (peer.IsValid() && sessions_ < options_.max_sessions) {
+        SpawnSession(std::move(peer));
+      } else if (peer.IsValid()) {
+        // Closed without a word to the peer; the handler's factory records who was turned away.
+        (void)factory_(Fail(ErrorCode::kLimit, std::to_string(sessions_) +
+                                                   " connections are open on this socket, and "
+                                                   "more are not served"),
+                       {});
+      } else if (!peer.IsValid() && errno != EAGAIN && errno != ECONNABORTED) {
+        // Out of descriptors, most likely: the connection stays in the backlog, and asking again at
+        // once would only spin.
+        pause_.expires_after(std::chrono::milliseconds(100));
+        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      }
+    }
+  };
+  asio::co_spawn(socket_.get_executor(), accept_all, asio::detached);
+}
+
+void Listener::SpawnSession(UniqueFd socket) {
+  const Result<Peer> peer = ReadPeer(socket.Get());
+  auto descriptor = std::make_shared<stream_descriptor>(socket_.get_executor(), socket.Release());
+  const PushPacket push =
+      [weak = std::weak_ptr<stream_descriptor>(descriptor)](const std::string& packet) {
+        const auto live = weak.lock();
+        return live && live->is_open() &&
+               SendBundle(live->native_handle(), packet.data(), packet.size(), WaitMode::kDontWait)
+                       .status == BundleStatus::kOk;
+      };
+  ++sessions_;
+  SessionContext session{factory_(peer, push), std::move(descriptor)};
+  asio::co_spawn(socket_.get_executor(), RunSession(std::move(session), &buffer_, &sessions_),
+                 asio::detached);
+}
+
+}  // namespace openhook::server

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// openhookd: reads top to bottom as it starts. Options, directories, the whitelist, privileges,
+// sockets, then the loop until SIGTERM or SIGINT.
+
+#include <google/protobuf/stubs/logging.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+
+#include "broker/audit/journal.h"
+#include "broker/audit/json_lines.h"
+#include "broker/base/limits.h"
+#include "broker/base/text.h"
+#include "broker/fs/directory.h"
+#include "broker/fs/proc_fd.h"
+#include "broker/fs/resolve.h"
+#include "broker/server/broker.h"
+#include "broker/server/control_handler.h"
+#include "broker/server/listener.h"
+#include "broker/server/open_handler.h"
+#include "broker/server/options.h"
+#include "broker/server/privileges.h"
+#include "policy/profile/landlock.h"
+
+namespace openhook::server {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr mode_t kPrivate = 0700;
+constexpr mode_t kPassable = 0711;  // QEMU's user has to reach its socket
+
+Result<void> PrepareDirectories(const Options& options) {
+  for (const auto& made :
+       {fs::PrepareProcFd(), fs::EnsurePrivateDirectory(options.state_dir, kPrivate),
+        fs::EnsurePrivateDirectory(options.run_dir, kPassable),
+        fs::EnsurePrivateDirectory(options.VmRunDir(), kPassable)}) {
+    if (!made) {
+      return made;
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Broker>> StartBroker(const Options& options) {
+  std::vector<std::unique_ptr<audit::Sink>> sinks;
+  auto json = audit::MakeJsonLinesSink(options.AuditPath());
+  if (!json) {
+    return tl::make_unexpected(json.error());
+  }
+  sinks.push_back(std::move(*json));
+  sinks.push_back(audit::MakeJournalSink(options.vm));
+  return Broker::Start(options, std::move(sinks));
+}
+
+struct Sockets {
+  std::unique_ptr<Listener> open;
+  std::unique_ptr<Listener> control;
+};
+
+Result<void> StartOpenSocket(asio::io_context& loop, Broker* broker, Sockets* sockets) {
+  const Options& options = broker->options();
+  auto listener =
+      Listener::Start(loop,
+                      {options.OpenSocket(), S_IRUSR | S_IWUSR, options.vm_uid, options.vm_gid,
+                       limits::kMaxOpenSessions, limits::kMaxOpenPacket},
+                      [broker](const Result<Peer>& peer, const PushPacket&) {
+                        return MakeOpenHandler(broker, peer);
+                      });
+  if (!listener) {
+    return tl::make_unexpected(listener.error());
+  }
+  sockets->open = std::move(*listener);
+  return {};
+}
+
+Result<void> StartControlSocket(asio::io_context& loop, Broker* broker, Sockets* sockets) {
+  const Options& options = broker->options();
+  const FillStatus fill_status = [sockets, started = ::time(nullptr)](proto::StatusReply* status) {
+    status->set_started_unix(started);
+    status->set_open_sessions(sockets->open->sessions());
+    status->set_openat2(fs::MethodInUse() == fs::ResolveMethod::kOpenat2 ? "openat2"
+                                                                         : "component walk");
+    status->set_landlock_abi(landlock::LandlockAbi());
+  };
+  auto listener =
+      Listener::Start(loop,
+                      {options.ControlSocket(), S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP, ::geteuid(),
+                       options.control_group.value_or(::getegid()), limits::kMaxControlSessions,
+                       limits::kMaxControlPacket},
+                      [broker, fill_status](const Result<Peer>& peer, PushPacket push) {
+                        return MakeControlHandler(broker, peer, std::move(push), fill_status);
+                      });
+  if (!listener) {
+    return tl::make_unexpected(listener.error());
+  }
+  sockets->control = std::move(*listener);
+  return {};
+}
+
+Result<void> Serve(const Options& options) {
+  if (auto prepared = PrepareDirectories(options); !prepared) {
+    return prepared;
+  }
+  auto broker = StartBroker(options);
+  if (!broker) {
+    return tl::make_unexpected(broker.error());
+  }
+  asio::io_context loop(1);
+  Sockets sockets;
+  for (const auto& started : {StartOpenSocket(loop, broker->get(), &sockets),
+                              StartControlSocket(loop, broker->get(), &sockets)}) {
+    if (!started) {
+      return started;
+    }
+  }
+  // After the sockets: giving open.sock to the VM's user needs CAP_CHOWN. Nobody is served before
+  // the loop runs.
+  if (auto dropped = DropPrivileges(); !dropped) {
+    return dropped;
+  }
+  asio::signal_set signals(loop, SIGTERM, SIGINT);
+  signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
+  ::sd_notify(0, "READY=1");
+  loop.run();
+  ::sd_notify(0, "STOPPING=1");
+  return {};
+}
+
+// "<3>" is sd-daemon(3)'s level for an error.
+int Complain(const char* what) {
+  (void)std::fprintf(stderr, "<3>openhookd: %s\n", what);
+  return 1;
+}
+
+int Run(int argc, const char* const* argv) {
+  // The parser would write a line to stderr for each malformed text of a peer.
+  google::protobuf::SetLogHandler(nullptr);
+  const auto options = ParseOptions(argc, argv);
+  if (!options) {
+    const EarlyExit& exit = options.error();
+    (void)std::fputs(exit.text.c_str(), exit.status == 0 ? stdout : stderr);
+    return exit.status;
+  }
+  ::umask(S_IRWXG | S_IRWXO);
+  const auto served = Serve(*options);
+  return served ? 0 : Complain(served.error().Message().c_str());
+}
+
+}  // namespace
+}  // namespace openhook::server
+
+// Nothing of ours throws; what the libraries may throw (no memory, no descriptor for the loop) ends
+// the process with a sentence. The whitelist is on disk.
+int main(int argc, char** argv) {
+  try {
+    return openhook::server::Run(argc, argv);
+  } catch (const std::exception& exception) {
+    return openhook::server::Complain(exception.what());
+  }
+}

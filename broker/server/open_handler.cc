@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/server/open_handler.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+#include "broker/base/limits.h"
+#include "broker/base/text.h"
+#include "broker/server/file_service.h"
+#include "proto/openhook.pb.h"
+
+namespace openhook::server {
+
+namespace {
+
+constexpr std::uint32_t kProtocolVersion = 1;
+constexpr std::string_view kServer = "openhookd " OPENHOOK_VERSION;
+
+std::optional<Access> FromWire(proto::Access access) {
+  switch (access) {
+    case proto::ACCESS_READ:
+      return Access::kRead;
+    case proto::ACCESS_WRITE:
+      return Access::kWrite;
+    case proto::ACCESS_READ_WRITE:
+      return Access::kReadWrite;
+    default:
+      return std::nullopt;
+  }
+}
+
+OpenIntent FromWire(const proto::OpenRequest& request, Access access) {
+  OpenIntent intent;
+  intent.access = access;
+  intent.direct = request.direct();
+  intent.sync = request.sync();
+  intent.data_sync = request.data_sync();
+  intent.append = request.append();
+  intent.truncate = request.truncate();
+  intent.create = request.create();
+  intent.exclusive = request.exclusive();
+  intent.nonblock = request.nonblock();
+  intent.no_follow = request.no_follow();
+  intent.mode = request.mode();
+  intent.other_flags = request.other_flags();
+  intent.token = request.token();
+  return intent;
+}
+
+std::string_view WordFor(const OpenIntent& intent) {
+  if (intent.create || intent.truncate) {
+    return intent.create ? "create" : "truncate";
+  }
+  return ToString(intent.access);
+}
+
+proto::Outcome ToWire(Answer::Kind kind) {
+  switch (kind) {
+    case Answer::Kind::kOk:
+      return proto::OUTCOME_OK;
+    case Answer::Kind::kDenied:
+      return proto::OUTCOME_DENIED;
+    case Answer::Kind::kFailed:
+      return proto::OUTCOME_FAILED;
+    case Answer::Kind::kNotMine:
+      return proto::OUTCOME_NOT_MINE;
+  }
+  return proto::OUTCOME_FAILED;
+}
+
+void FillStat(const struct stat& from, proto::StatReply* to) {
+  to->set_dev(from.st_dev);
+  to->set_ino(from.st_ino);
+  to->set_mode(from.st_mode);
+  to->set_nlink(static_cast<std::uint32_t>(from.st_nlink));
+  to->set_uid(from.st_uid);
+  to->set_gid(from.st_gid);
+  to->set_rdev(from.st_rdev);
+  to->set_size(from.st_size);
+  to->set_blksize(static_cast<std::uint32_t>(from.st_blksize));
+  to->set_blocks(from.st_blocks);
+  to->set_atime_sec(from.st_atim.tv_sec);
+  to->set_atime_nsec(static_cast<std::uint32_t>(from.st_atim.tv_nsec));
+  to->set_mtime_sec(from.st_mtim.tv_sec);
+  to->set_mtime_nsec(static_cast<std::uint32_t>(from.st_mtim.tv_nsec));
+  to->set_ctime_sec(from.st_ctim.tv_sec);
+  to->set_ctime_nsec(static_cast<std::uint32_t>(from.st_ctim.tv_nsec));
+}
+
+audit::Event MakeEvent(audit::Operation operation, std::string path, std::string_view access,
+                       const Answer& answer, SharedSubject subject) {
+  const whitelist::RuleText& text = TextOf(answer.rule);
+  audit::Event event;
+  event.operation = operation;
+  event.path = std::move(path);
+  event.access = access;
+  event.rule = text.word;
+  event.leases = answer.leases;
+  event.subject = std::move(subject);
+  if (answer.kind == Answer::Kind::kOk) {
+    event.outcome = audit::Outcome::kAllow;
+    return event;
+  }
+  event.outcome =
+      answer.kind == Answer::Kind::kDenied ? audit::Outcome::kDeny : audit::Outcome::kFail;
+  if (answer.kind == Answer::Kind::kDenied) {
+    event.remedy = text.remedy;
+    event.reason = answer.detail.empty() ? std::string(text.reason)
+                                         : std::string(text.reason) + " (" + answer.detail + ")";
+  } else {
+    event.reason = answer.detail;
+  }
+  return event;
+}
+
+// One path of a request as the audit log files it: the string asked for, with the directory that a
+// relative one is meant in.
+std::string AskedPath(const std::string& path, const std::string& cwd) {
+  if (!path.empty() && path.front() == '/') {
+    return path;
+  }
+  return (cwd == "/" ? "" : cwd) + "/" + path;
+}
+
+class OpenHandler : public PacketHandler {
+ public:
+  OpenHandler(Broker* broker, const Result<Peer>& peer) : broker_(broker) {
+    auto subject = std::make_shared<audit::Subject>();
+    if (peer) {
+      *subject = {peer->pid, peer->uid, peer->gid, peer->label.value_or("")};
+    }
+    subject_ = std::move(subject);
+    const Options& options = broker->options();
+    const auto checked = peer ? CheckPeer(*peer, {options.vm_uid, {}, options.peer_label})
+                              : Result<void>(tl::make_unexpected(peer.error()));
+    if (!checked) {
+      refusal_ = checked.error().Message();
+      RecordConnect();
+    }
+  }
+
+  Reaction Handle(std::span<const std::uint8_t> packet) override {
+    reply_.Clear();
+    fd_.reset();
+    AfterReply after = AfterReply::kContinue;
+    if (!request_.ParseFromArray(packet.data(), static_cast<int>(packet.size()))) {
+      after = Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the packet is not a request");
+    } else {
+      reply_.set_id(request_.id());
+      after = Dispatch();
+    }
+    reply_.set_descriptor(fd_.has_value());
+    Reaction reaction{{}, std::move(fd_), after};
+    reply_.SerializeToString(&reaction.reply);
+    return reaction;
+  }
+
+ private:
+  AfterReply Dispatch() {
+    if (!refusal_.empty()) {
+      return Refuse(proto::OUTCOME_DENIED, EACCES, refusal_);
+    }
+    if (request_.has_hello()) {
+      return Greet(request_.hello());
+    }
+    if (!greeted_) {
+      return Refuse(proto::OUTCOME_BAD_REQUEST, EPROTO, "the first request must be Hello");
+    }
+    switch (request_.body_case()) {
+      case proto::Request::kOpen:
+        return HandleOpen(request_.open());
+      case proto::Request::kStat:
+        return HandleStat(request_.stat());
+      case proto::Request::kAccess:
+        return HandleAccess(request_.access());
+      case proto::Request::kUnlink:
+        return HandleUnlink(request_.unlink());
+      default:
+        reply_.set_outcome(proto::OUTCOME_UNSUPPORTED);
+        reply_.set_sys_errno(ENOSYS);
+        reply_.set_reason("this broker does not know the request");
+        return AfterReply::kContinue;
+    }
+  }
+
+  AfterReply Refuse(proto::Outcome outcome, int sys_errno, std::string_view reason) {
+    reply_.set_outcome(outcome);
+    reply_.set_sys_errno(sys_errno);
+    reply_.set_reason(std::string(reason.substr(0, 255)));
+    return AfterReply::kClose;
+  }
+
+  AfterReply Greet(const proto::Hello& hello) {
+    if (hello.min_version() > kProtocolVersion || hello.max_version() < kProtocolVersion) {
+      return Refuse(proto::OUTCOME_UNSUPPORTED, EPROTO, "this broker speaks protocol version 1");
+    }
+    greeted_ = true;
+    reply_.set_outcome(proto::OUTCOME_OK);
+    auto* body = reply_.mutable_hello();
+    body->set_version(kProtocolVersion);
+    body->set_max_packet(limits::kMaxOpenPacket);
+    body->set_vm(broker_->options().vm);
+    body->set_server(std::string(kServer));
+    return AfterReply::kContinue;
+  }
+
+  AfterReply HandleOpen(const proto::OpenRequest& request) {
+    const auto access = FromWire(request.access());
+    if (!access) {
+      return Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the request has no known access");
+    }
+    const OpenIntent intent = FromWire(request, *access);
+    return Finish(audit::Operation::kOpen, request.path(), request.cwd(), WordFor(intent),
+                  Open(broker_, {request.path(), request.cwd()}, intent));
+  }
+
+  AfterReply HandleStat(const proto::StatRequest& request) {
+    return Finish(audit::Operation::kStat, request.path(), request.cwd(), "",
+                  Stat(broker_, {request.path(), request.cwd()}));
+  }
+
+  AfterReply HandleAccess(const proto::AccessRequest& request) {
+    const whitelist::AskedAccess asked{request.read(), request.write(), request.execute()};
+    const std::string_view word = asked.execute ? "execute" : asked.write ? "write" : "read";
+    return Finish(audit::Operation::kAccess, request.path(), request.cwd(), word,
+                  CheckAccess(broker_, {request.path(), request.cwd()}, asked));
+  }
+
+  AfterReply HandleUnlink(const proto::UnlinkRequest& request) {
+    return Finish(audit::Operation::kUnlink, request.path(), request.cwd(), "",
+                  Unlink(broker_, {request.path(), request.cwd()}));
+  }
+
+  AfterReply Finish(audit::Operation operation, const std::string& path, const std::string& cwd,
+                    std::string_view access, Answer answer) {
+    reply_.set_outcome(ToWire(answer.kind));
+    reply_.set_sys_errno(answer.kind == Answer::Kind::kOk ? 0 : answer.sys_errno);
+    if (answer.kind == Answer::Kind::kDenied) {
+      reply_.set_reason(std::string(TextOf(answer.rule).reason));
+    }
+    if (answer.attributes) {
+      FillStat(*answer.attributes, reply_.mutable_stat());
+    }
+    // System files are not decisions of ours; to record them would only bury those that are.
+    if (answer.kind != Answer::Kind::kNotMine) {
+      broker_->audit().Record(MakeEvent(operation, AskedPath(path, cwd), access, answer, subject_));
+    }
+    fd_ = std::move(answer.fd);
+    return AfterReply::kContinue;
+  }
+
+  void RecordConnect() {
+    audit::Event event;
+    event.operation = audit::Operation::kConnect;
+    event.outcome = audit::Outcome::kDeny;
+    event.rule = "peer";
+    event.reason = refusal_;
+    event.remedy = "QEMU must run as the broker's --vm-user (and with its --peer-label)";
+    event.subject = subject_;
+    broker_->audit().Record(std::move(event));
+  }
+
+  Broker* broker_;
+  SharedSubject subject_;
+  std::string refusal_;
+  bool greeted_ = false;
+  // Kept between packets, so that the usual request allocates next to nothing.
+  proto::Request request_;
+  proto::Reply reply_;
+  std::optional<IoFd> fd_;
+};
+
+}  // namespace
+
+std::unique_ptr<PacketHandler> MakeOpenHandler(Broker* broker, const Result<Peer>& peer) {
+  return std::make_unique<OpenHandler>(broker, peer);
+}
+
+}  // namespace openhook::server

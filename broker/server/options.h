@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What an administrator tells openhookd: on the command line, or in the file named by --config with
+// the same names (docs/cli.md).
+
+#ifndef BROKER_SERVER_OPTIONS_H_
+#define BROKER_SERVER_OPTIONS_H_
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "broker/base/result.h"
+
+namespace openhook::server {
+
+struct Options {
+  std::string vm;         // UUID, lower case
+  std::string state_dir;  // absolute
+  std::string run_dir;    // absolute
+  uid_t vm_uid = 0;
+  gid_t vm_gid = 0;
+  std::optional<gid_t> control_group;
+  std::optional<std::string> peer_label;
+
+  [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }
+  [[nodiscard]] std::string AuditPath() const { return state_dir + "/" + vm + ".audit.jsonl"; }
+  [[nodiscard]] std::string VmRunDir() const { return run_dir + "/" + vm; }
+  [[nodiscard]] std::string OpenSocket() const { return VmRunDir() + "/open.sock"; }
+  [[nodiscard]] std::string ControlSocket() const { return VmRunDir() + "/control.sock"; }
+};
+
+// What ParseOptions() decided instead of options: print `text` and exit with `status`.
+struct EarlyExit {
+  int status = 0;
+  std::string text;
+};
+
+tl::expected<Options, EarlyExit> ParseOptions(int argc, const char* const* argv);
+
+}  // namespace openhook::server
+
+#endif  // BROKER_SERVER_OPTIONS_H_

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/server/options.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/support/temp_tree.h"
+
+namespace openhook::server {
+namespace {
+
+constexpr char kVm[] = "AAAAAAAA-2222-3333-4444-555555555555";
+
+tl::expected<Options, EarlyExit> Parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "openhookd");
+  return ParseOptions(static_cast<int>(words.size()), words.data());
+}
+
+TEST(Options, MakesPathsFromTheLowerCaseUuid) {
+  const auto options =
+      Parse({"--vm", kVm, "--state-dir", "/s//x/", "--run-dir", "/r", "--vm-user", "1234"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->StorePath(), "/s/x/aaaaaaaa-2222-3333-4444-555555555555.db");
+  EXPECT_EQ(options->OpenSocket(), "/r/aaaaaaaa-2222-3333-4444-555555555555/open.sock");
+  EXPECT_EQ(options->vm_uid, 1234U);
+  EXPECT_FALSE(options->control_group);
+  EXPECT_FALSE(options->peer_label);
+}
+
+TEST(Options, NamesOfUsersAndGroupsAreLookedUp) {
+  const auto options = Parse({"--vm", kVm, "--vm-user", "nobody", "--control-group", "root",
+                              "--peer-label", "libvirt-x (enforce)"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->vm_uid, 65534U);
+  EXPECT_EQ(*options->control_group, 0U);
+  EXPECT_EQ(*options->peer_label, "libvirt-x (enforce)");
+}
+
+TEST(Options, EachMistakeIsNamed) {
+  struct Row {
+    std::vector<const char*> words;
+    const char* named;
+  };
+  const std::vector<Row> rows = {
+      {{}, "--vm"},
+      {{"--vm", "not-a-uuid", "--vm-user", "0"}, "not a UUID"},
+      {{"--vm", "../../../../../../../../etc/x-aaaaaaaa", "--vm-user", "0"}, "not a UUID"},
+      {{"--vm", kVm, "--vm-user", "no such user"}, "--vm-user"},
+      {{"--vm", kVm, "--vm-user", "0", "--control-group", "no such group"}, "no such group"},
+      {{"--vm", kVm, "--vm-user", "0", "--state-dir", "relative"}, "--state-dir"},
+      {{"--vm", kVm, "--vm-user", "0", "--surprise"}, "--surprise"},
+  };
+  for (const Row& row : rows) {
+    const auto options = Parse(row.words);
+    ASSERT_FALSE(options) << row.named;
+    EXPECT_EQ(options.error().status, 2);
+    EXPECT_NE(options.error().text.find(row.named), std::string::npos) << options.error().text;
+  }
+}
+
+TEST(Options, AConfigurationFileHasTheSameNames) {
+  const testing::TempTree tree;
+  const std::string file = tree.File("conf", "vm-user = \"nobody\"\nrun-dir = \"/elsewhere\"\n");
+  const auto options = Parse({"--vm", kVm, "--config", file.c_str()});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->run_dir, "/elsewhere");
+  EXPECT_EQ(Parse({"--vm", kVm, "--config", file.c_str(), "--run-dir", "/r"})->run_dir, "/r");
+}
+
+TEST(Options, HelpIsNotAnError) {
+  const auto options = Parse({"--help"});
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().status, 0);
+  EXPECT_NE(options.error().text.find("--vm-user"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace openhook::server

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tests/unit/server/test_broker.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace openhook::server {
+
+TestBroker::TestBroker() {
+  options.vm = "11111111-2222-3333-4444-555555555555";
+  options.state_dir = tree.Directory("state");
+  options.run_dir = tree.Directory("run");
+  options.vm_uid = ::geteuid();
+  tree.Directory("images");
+  Restart();
+}
+
+void TestBroker::Restart() {
+  broker_.reset();
+  auto broker = Broker::Start(options, {});
+  if (!broker) {
+    ADD_FAILURE() << broker.error().Message();
+    std::abort();
+  }
+  broker_ = std::move(*broker);
+}
+
+Result<whitelist::Change> TestBroker::Give(const std::string& path, whitelist::GrantAccess access,
+                                           const std::string& lease) {
+  WantedGrant wanted;
+  wanted.path = path;
+  wanted.access = access;
+  return broker_->Grant(lease, {wanted}, nullptr);
+}
+
+}  // namespace openhook::server

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A broker on a directory of the test's own, without sockets.
+
+#ifndef TESTS_UNIT_SERVER_TEST_BROKER_H_
+#define TESTS_UNIT_SERVER_TEST_BROKER_H_
+
+#include <memory>
+#include <string>
+
+#include "broker/server/broker.h"
+#include "tests/support/temp_tree.h"
+
+namespace openhook::server {
+
+class TestBroker {
+ public:
+  TestBroker();
+
+  // As after a crash: a new broker on the same state.
+  void Restart();
+
+  Result<whitelist::Change> Give(const std::string& path, whitelist::GrantAccess access,
+                                 const std::string& lease = "domain");
+
+  Broker* operator->() { return broker_.get(); }
+  Broker* get() { return broker_.get(); }
+  testing::TempTree tree;  // state/, run/ and images/
+  Options options;
+
+ private:
+  std::unique_ptr<Broker> broker_;
+};
+
+}  // namespace openhook::server
+
+#endif  // TESTS_UNIT_SERVER_TEST_BROKER_H_
