@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A backing chain as the grants that make it usable: every member under its canonical path, with
+// the spelling that QEMU will use as an alias, pinned to the file that was read.
+
+#ifndef BROKER_CTL_CHAIN_GRANTS_H_
+#define BROKER_CTL_CHAIN_GRANTS_H_
+
+#include <string>
+
+#include "broker/base/result.h"
+#include "broker/ctl/chain_opener.h"
+#include "broker/image/chain.h"
+#include "proto/control.pb.h"
+
+namespace openhook::ctl {
+
+struct ChainGrantOptions {
+  proto::GrantAccess top = proto::GRANT_ACCESS_READ;  // of the image and its data file
+  std::string source;
+};
+
+// Errors: kUnsupported for a chain that only the image itself vouches for: see image::FormatSource.
+Result<void> CheckMayBeGranted(const image::Chain& chain);
+
+// One spec for each member, in the order of the chain. `opener` is the one that walked it.
+Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain, const ChainOpener& opener,
+                                          const ChainGrantOptions& options);
+
+}  // namespace openhook::ctl
+
+#endif  // BROKER_CTL_CHAIN_GRANTS_H_

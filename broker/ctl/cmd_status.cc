@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// openhookctl status: the broker's own facts, and which security is in force, said so plainly that
+// nobody takes a missing layer for a present one.
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "broker/ctl/commands.h"
+#include "broker/ctl/json_output.h"
+#include "broker/ctl/table.h"
+#include "broker/ctl/words.h"
+#include "policy/profile/landlock.h"
+
+namespace openhook::ctl {
+
+namespace {
+
+std::string PeerLabelFact(const proto::StatusReply& status) {
+  if (status.peer_label().empty()) {
+    return "not demanded: any process of the VM's uid may ask (openhookd --peer-label sets one)";
+  }
+  return fmt::format("demanded: a client of open.sock must be labelled {}", status.peer_label());
+}
+
+std::string LandlockFactLine(int abi) {
+  return abi > 0 ? fmt::format("ABI {} in this kernel; openhook-qemu applies it to QEMU", abi)
+                 : "not in this kernel: QEMU is confined by its uid and file modes alone";
+}
+
+bool IsStopped(const landlock::LandlockFact& fact) {
+  return fact.effect == landlock::LandlockFact::Effect::kStopped;
+}
+
+std::string RenderStatus(const proto::StatusReply& status) {
+  std::string text = RenderFacts(
+      {{"VM", status.vm()},
+       {"Broker", fmt::format("openhookd {}, pid {}, since {}", status.version(), status.pid(),
+                              TimeFromSeconds(status.started_unix()))},
+       {"Whitelist", fmt::format("{} of {}, generation {}", Count(status.grants(), "grant"),
+                                 Count(status.leases(), "lease"), status.generation())},
+       {"Created files", std::to_string(status.created_files())},
+       {"Clients", fmt::format("{} connected, uid {}", status.open_sessions(), status.vm_uid())},
+       {"Decisions", fmt::format("{} allowed, {} denied, {} failed since the start",
+                                 status.allowed(), status.denied(), status.failed())},
+       {"State", status.state_dir()},
+       {"Sockets", status.run_dir()},
+       {"Paths resolved by", status.openat2()},
+       {"Peer label", PeerLabelFact(status)},
+       {"Landlock", LandlockFactLine(status.landlock_abi())}});
+  for (const landlock::LandlockFact& fact : landlock::DescribeLandlock(status.landlock_abi())) {
+    text +=
+        fmt::format("  {}  {}\n", IsStopped(fact) ? "stopped:    " : "NOT stopped:", fact.sentence);
+  }
+  return text;
+}
+
+Json StatusWithLandlock(const proto::StatusReply& status) {
+  Json json = StatusToJson(status);
+  Json facts = Json::array();
+  for (const landlock::LandlockFact& fact : landlock::DescribeLandlock(status.landlock_abi())) {
+    facts.push_back({{"stopped", IsStopped(fact)}, {"sentence", fact.sentence}});
+  }
+  json["landlock"] = {{"abi", status.landlock_abi()}, {"facts", facts}};
+  return json;
+}
+
+Result<void> RunStatus(const Invocation& invocation) {
+  proto::ControlRequest request;
+  request.mutable_status();
+  const Result<proto::ControlReply> reply = AskBroker(invocation, std::move(request));
+  if (!reply) {
+    return tl::make_unexpected(reply.error());
+  }
+  if (!reply->has_status()) {
+    return Fail(ErrorCode::kCorrupt, "the broker's answer holds no status");
+  }
+  if (invocation.options.json) {
+    invocation.out << Dump(StatusWithLandlock(reply->status())) << '\n';
+  } else {
+    invocation.out << RenderStatus(reply->status());
+  }
+  return {};
+}
+
+}  // namespace
+
+void AddStatusCommand(CLI::App* app, const Invocation& invocation, Action* chosen) {
+  CLI::App* status = app->add_subcommand("status", "The broker, and the security that is in force");
+  status->footer("Example: openhookctl status");
+  status->callback(
+      [&invocation, chosen] { *chosen = [&invocation] { return RunStatus(invocation); }; });
+}
+
+}  // namespace openhook::ctl

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The stable words that openhookctl prints for the enumerations of control.proto, and the form of
+// its times, counts and sentences. Tables and JSON use the same words; docs/cli.md lists them.
+
+#ifndef BROKER_CTL_WORDS_H_
+#define BROKER_CTL_WORDS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proto/control.pb.h"
+
+namespace openhook::ctl {
+
+// "read", "read-write", "create"; "unknown" for a value that a newer broker may send.
+std::string_view AccessWord(proto::GrantAccess access);
+// "file", "block", "char", "fifo", "directory", "absent"; "unknown" as above.
+std::string_view KindWord(proto::FileKind kind);
+
+// "1 grant", "2 grants".
+std::string Count(std::uint64_t number, std::string_view thing);
+
+// A sentence of a peer. Control characters and bytes beyond ASCII become \xHH as in Escape(), so
+// that it stays on its line; quotes and backslashes stay, since names in it are quoted already.
+std::string OneLine(std::string_view sentence);
+
+// UTC, as in 2026-01-31T12:00:00Z.
+std::string TimeFromSeconds(std::int64_t unix_seconds);
+// UTC with milliseconds, as in 2026-01-31T12:00:00.250Z.
+std::string TimeFromNanoseconds(std::int64_t unix_nanoseconds);
+
+}  // namespace openhook::ctl
+
+#endif  // BROKER_CTL_WORDS_H_
