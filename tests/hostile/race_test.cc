@@ -47,6 +47,9 @@ constexpr std::array<Row, 8> kRows = {{
     {Trick::kParentBindMount, "ParentBindMount"},
 }};
 
+// How many times its share of opens a row may take to meet both states.
+constexpr int kPatience = 50;
+
 // In all rows together.
 int TotalOpens() {
   const char* text = std::getenv("OPENHOOK_RACE_OPENS");
@@ -93,6 +96,8 @@ class Race : public ::testing::TestWithParam<Row> {
     ++opened_;
   }
 
+  [[nodiscard]] bool MetBothStates() const { return opened_ > 0 && refused_ > 0; }
+
   std::unique_ptr<BrokerProcess> broker_;
   std::string base_;
   std::string disk_;
@@ -106,7 +111,10 @@ TEST_P(Race, NeverYieldsAnotherFile) {
   ASSERT_TRUE(peer);
   const int opens = TotalOpens() / static_cast<int>(kRows.size());
   Swapper swapper(base_, GetParam().trick);
-  for (int i = 0; i < opens && !HasFatalFailure(); ++i) {
+  // Where the kernel swaps slowly (unmounting waits for RCU) one state is seldom met: then the race
+  // goes on until it was, within a bound.
+  for (int i = 0; (i < opens || (!MetBothStates() && i < opens * kPatience)) && !HasFatalFailure();
+       ++i) {
     auto request = OpenRequest(i % 4 == 3 ? base_ + "/alias/disk" : disk_);
     request.mutable_open()->set_access(i % 2 == 0 ? proto::ACCESS_READ : proto::ACCESS_READ_WRITE);
     const auto answer = Ask(*peer, request);
@@ -116,8 +124,7 @@ TEST_P(Race, NeverYieldsAnotherFile) {
   swapper.Stop();
   // Both sides of the race were really run into.
   EXPECT_GT(swapper.swaps(), opens / 100);
-  EXPECT_GT(opened_, 0);
-  EXPECT_GT(refused_, 0);
+  EXPECT_TRUE(MetBothStates()) << opened_ << " opened, " << refused_ << " refused";
   const auto answer = Ask(*peer, OpenRequest(disk_));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->reply.outcome(), proto::OUTCOME_OK) << "the granted file is back";

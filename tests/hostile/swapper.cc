@@ -15,6 +15,8 @@ namespace openhook::hostile {
 
 namespace {
 
+constexpr int kLongestPause = 32;  // turns of the processor
+
 bool Exchange(const std::string& one, const std::string& other) {
   return ::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0;
 }
@@ -50,7 +52,14 @@ void Swapper::Stop() {
 
 void Swapper::Run() {
   while (!stop_) {
-    if (Swap() && SwapBack()) {
+    if (!Swap()) {
+      continue;
+    }
+    // From not at all to a few opens long, so that each step of an open meets the swap.
+    for (int pause = swaps_ % kLongestPause; pause > 0; --pause) {
+      std::this_thread::yield();
+    }
+    if (SwapBack()) {
       ++swaps_;
     }
   }
