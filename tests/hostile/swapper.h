@@ -33,7 +33,7 @@ class Swapper {
   Swapper& operator=(const Swapper&) = delete;
 
   void Stop();
-  // Swaps that worked; to be asked after Stop().
+  // Swaps that worked so far.
   [[nodiscard]] int swaps() const { return swaps_; }
 
  private:
@@ -50,7 +50,7 @@ class Swapper {
   std::string secret_;
   std::string fresh_;  // what is about to be renamed over the disk
   std::atomic<bool> stop_ = false;
-  int swaps_ = 0;
+  std::atomic<int> swaps_ = 0;
   std::thread thread_;
 };
 
