@@ -15,7 +15,8 @@ const char* const kCreateTables =
     "  access INTEGER NOT NULL, source TEXT NOT NULL, format TEXT NOT NULL, role TEXT NOT NULL,"
     "  depth INTEGER NOT NULL, created_unix INTEGER NOT NULL, stale INTEGER NOT NULL,"
     "  " OPENHOOK_IDENTITY("file_") ", " OPENHOOK_IDENTITY("dir_") ","
-    "  UNIQUE (lease, path));"
+    "  shareable INTEGER NOT NULL DEFAULT 0, may_block INTEGER NOT NULL DEFAULT 0,"
+    "  ended_unix INTEGER NOT NULL DEFAULT 0, UNIQUE (lease, path));"
     "CREATE TABLE aliases (grant_id INTEGER NOT NULL REFERENCES grants(id) ON DELETE CASCADE,"
     "  name BLOB NOT NULL, PRIMARY KEY (grant_id, name)) WITHOUT ROWID;"
     "CREATE TABLE created (path BLOB PRIMARY KEY, lease TEXT NOT NULL, token INTEGER NOT NULL,"
@@ -24,6 +25,18 @@ const char* const kCreateTables =
     "  lease TEXT NOT NULL, token INTEGER NOT NULL, " OPENHOOK_IDENTITY("dir_") ");";
 
 #undef OPENHOOK_IDENTITY
+
+const char* MigrationFrom(int version) {
+  switch (version) {
+    case 1:
+      return "ALTER TABLE grants ADD COLUMN shareable INTEGER NOT NULL DEFAULT 0;"
+             "ALTER TABLE grants ADD COLUMN may_block INTEGER NOT NULL DEFAULT 0;"
+             "ALTER TABLE grants ADD COLUMN ended_unix INTEGER NOT NULL DEFAULT 0;";
+    default:
+      CheckOrDie(false, "a schema version without a migration");
+  }
+  return nullptr;
+}
 
 void BindIdentity(SQLite::Statement* statement, int first, const FileIdentity* identity) {
   if (identity == nullptr) {

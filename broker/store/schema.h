@@ -19,10 +19,15 @@
 namespace openhook::store {
 
 // Rises with every change of the tables; docs/architecture.md says how to migrate.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 // SQL that makes all tables of kSchemaVersion.
 extern const char* const kCreateTables;
+
+// The oldest version that can be brought up to kSchemaVersion, and the SQL for the step from
+// `version` to the next. A migrated file has the same columns in the same order as a new one.
+inline constexpr int kOldestSchemaVersion = 1;
+const char* MigrationFrom(int version);
 
 constexpr std::int64_t ToColumn(std::uint64_t value) { return std::bit_cast<std::int64_t>(value); }
 constexpr std::uint64_t FromColumn(std::int64_t value) {

@@ -102,11 +102,12 @@ Result<void> CheckContents(SQLite::Database& database, const std::string& path,
     return Damaged(path, "it is empty");
   }
   const int version = database.execAndGet("PRAGMA user_version").getInt();
-  if (version != kSchemaVersion) {
+  if (version < kOldestSchemaVersion || version > kSchemaVersion) {
     return Fail(ErrorCode::kUnsupported,
                 "the whitelist file " + Quote(path) + " has schema version " +
                     std::to_string(version) + " and this openhookd knows " +
-                    std::to_string(kSchemaVersion) + "; run the version that wrote it");
+                    std::to_string(kOldestSchemaVersion) + " to " + std::to_string(kSchemaVersion) +
+                    "; run the version that wrote it");
   }
   const std::string verdict = database.execAndGet("PRAGMA quick_check(1)").getString();
   if (verdict != "ok") {
@@ -118,6 +119,20 @@ Result<void> CheckContents(SQLite::Database& database, const std::string& path,
                                          Quote(owner) + ", not to " + Quote(vm));
   }
   return {};
+}
+
+// All steps in one transaction: a crash leaves the old version, whole.
+void Migrate(SQLite::Database& database) {
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  if (version == kSchemaVersion) {
+    return;
+  }
+  SQLite::Transaction transaction(database);
+  for (int step = version; step < kSchemaVersion; ++step) {
+    database.exec(MigrationFrom(step));
+  }
+  database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+  transaction.commit();
 }
 
 // A new whitelist is made under another name, and gets its own when it is whole. So a file under
@@ -148,10 +163,13 @@ void DeleteGrants(SQLite::Database& database, const std::vector<whitelist::Grant
   }
 }
 
+// Where the columns behind a grant's two identities begin, counted from 0.
+constexpr int kGrantStates = 10 + 2 * kIdentityColumns;
+
 void InsertGrants(SQLite::Database& database, const std::vector<Grant>& grants) {
   SQLite::Statement insert(
       database,
-      "INSERT INTO grants VALUES (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?)");
+      "INSERT INTO grants VALUES (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?, ?,?,?)");
   SQLite::Statement alias(database, "INSERT OR IGNORE INTO aliases VALUES (?, ?)");
   for (const Grant& grant : grants) {
     insert.bind(1, ToColumn(grant.id));
@@ -166,6 +184,9 @@ void InsertGrants(SQLite::Database& database, const std::vector<Grant>& grants) 
     insert.bind(10, grant.stale ? 1 : 0);
     BindIdentity(&insert, 11, grant.identity ? &*grant.identity : nullptr);
     BindIdentity(&insert, 11 + kIdentityColumns, grant.directory ? &*grant.directory : nullptr);
+    insert.bind(kGrantStates + 1, grant.shareable ? 1 : 0);
+    insert.bind(kGrantStates + 2, grant.may_block ? 1 : 0);
+    insert.bind(kGrantStates + 3, grant.ended_unix);
     insert.exec();
     insert.reset();
     for (const std::string& name : grant.aliases) {
@@ -230,6 +251,9 @@ Result<std::vector<Grant>> ReadGrants(SQLite::Database& database) {
     grant.stale = query.getColumn(9).getInt() != 0;
     grant.identity = ReadIdentity(&query, 10);
     grant.directory = ReadIdentity(&query, 10 + kIdentityColumns);
+    grant.shareable = query.getColumn(kGrantStates).getInt() != 0;
+    grant.may_block = query.getColumn(kGrantStates + 1).getInt() != 0;
+    grant.ended_unix = query.getColumn(kGrantStates + 2).getInt64();
     aliases.bind(1, ToColumn(grant.id));
     while (aliases.executeStep()) {
       grant.aliases.push_back(aliases.getColumn(0).getString());
@@ -292,6 +316,7 @@ Result<Store> Store::Open(const std::string& path, const std::string& vm) {
     if (auto checked = CheckContents(*database, path, vm); !checked) {
       return tl::make_unexpected(checked.error());
     }
+    Migrate(*database);
     return Store(std::move(database));
   });
 }

@@ -48,6 +48,13 @@ struct Grant {
   // The file could not be confirmed (reboot without file handles, or replaced under another
   // lease): refused until granted again.
   bool stale = false;
+  // Several VMs may have it read-write at the same time.
+  bool shareable = false;
+  // On a file system whose server may not answer (NFS, FUSE): never touched by the event loop.
+  bool may_block = false;
+  // Not 0: the lease has ended (seconds since 1970), and the VM still holds the file. Such a grant
+  // gives reading only, and goes when the VM lets go.
+  std::int64_t ended_unix = 0;
 };
 
 // A file that this VM made through the broker, under a create grant of `lease`.

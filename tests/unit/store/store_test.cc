@@ -2,11 +2,13 @@
 
 #include "broker/store/store.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -35,6 +37,9 @@ Grant FullGrant() {
   grant.role = "backing";
   grant.depth = 3;
   grant.created_unix = 1234567890;
+  grant.shareable = true;
+  grant.may_block = true;
+  grant.ended_unix = 1234567899;
   return grant;
 }
 
@@ -77,6 +82,9 @@ TEST(Store, GivesBackWhatWasSaved) {
   EXPECT_EQ(read.role, saved.role);
   EXPECT_EQ(read.depth, saved.depth);
   EXPECT_EQ(read.created_unix, saved.created_unix);
+  EXPECT_TRUE(read.shareable);
+  EXPECT_TRUE(read.may_block);
+  EXPECT_EQ(read.ended_unix, saved.ended_unix);
   ASSERT_EQ(loaded.whitelist.created().size(), 1U);
   const whitelist::CreatedFile& made = loaded.whitelist.created().begin()->second;
   EXPECT_EQ(made.token, 77U);
@@ -160,6 +168,65 @@ TEST(Store, ANewerSchemaIsLeftAlone) {
   const auto store = Store::Open(tree.Path("db"), kVm);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::kUnsupported);
+}
+
+// As the older version left it.
+std::string MakeVersion1(const testing::TempTree& tree) {
+  std::ifstream sql(OPENHOOK_STORE_FIXTURES "/version_1.sql");
+  const std::string text(std::istreambuf_iterator<char>(sql), {});
+  SQLite::Database database(tree.Path("db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  database.exec(text);
+  return tree.Path("db");
+}
+
+int VersionOf(const std::string& path) {
+  return SQLite::Database(path).execAndGet("PRAGMA user_version").getInt();
+}
+
+TEST(Store, BringsTheFileOfTheVersionBeforeUpToDate) {
+  const testing::TempTree tree;
+  const std::string path = MakeVersion1(tree);
+  {
+    Store store = Store::Open(path, kVm).value();
+    whitelist::Whitelist list = LoadList(&store);
+    EXPECT_EQ(list.generation(), 3U);
+    ASSERT_EQ(list.grants().size(), 3U);
+    const Grant& disk = list.grants().at(1);
+    EXPECT_EQ(disk.path.str(), "/srv/images/disk.img");
+    EXPECT_EQ(disk.access, GrantAccess::kReadWrite);
+    EXPECT_EQ(disk.aliases, std::vector<std::string>{"/srv/images/link.img"});
+    EXPECT_EQ(disk.identity->ino, 10953593U);
+    EXPECT_FALSE(disk.shareable || disk.may_block || disk.ended_unix != 0);
+    // What it could not hold before is kept from now on.
+    ASSERT_TRUE(store.Save(Plan(list, {FullGrant()})));
+  }
+  EXPECT_EQ(VersionOf(path), 2);
+  const Loaded loaded = Store::Open(path, kVm)->Load().value();
+  EXPECT_EQ(loaded.whitelist.grants().size(), 4U);
+  EXPECT_TRUE(loaded.whitelist.grants().rbegin()->second.shareable);
+}
+
+// Columns are read by position, so a migrated file must not have them in another order.
+TEST(Store, AMigratedFileHasTheTablesOfANewOne) {
+  const testing::TempTree old_tree;
+  const testing::TempTree new_tree;
+  const std::string migrated = MakeVersion1(old_tree);
+  ASSERT_TRUE(Store::Open(migrated, kVm));
+  ASSERT_TRUE(Store::Open(new_tree.Path("db"), kVm));
+  const auto columns = [](const std::string& path) {
+    SQLite::Database database(path);
+    SQLite::Statement query(
+        database,
+        "SELECT m.name, c.cid, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c "
+        "WHERE m.type = 'table' ORDER BY m.name, c.cid");
+    std::vector<std::string> lines;
+    while (query.executeStep()) {
+      lines.push_back(query.getColumn(0).getString() + "." + query.getColumn(1).getString() + " " +
+                      query.getColumn(2).getString() + " " + query.getColumn(3).getString());
+    }
+    return lines;
+  };
+  EXPECT_EQ(columns(migrated), columns(new_tree.Path("db")));
 }
 
 TEST(Store, AFullDiskChangesNothing) {
