@@ -23,6 +23,9 @@ inline constexpr std::size_t kMaxControlSessions = 32;
 inline constexpr std::size_t kMaxGrants = 100'000;
 // Files that a VM made and that are its own at a time: each takes a row of the store.
 inline constexpr std::size_t kMaxCreatedFiles = 1000;
+// Jobs of one VM that run at a time, and ended ones that are remembered for repeated requests.
+inline constexpr std::size_t kMaxRunningJobs = 1000;
+inline constexpr std::size_t kMaxEndedJobs = 100;
 inline constexpr std::size_t kMaxLeaseNameBytes = 128;
 inline constexpr std::size_t kMaxSourceBytes = 256;
 // Members of one backing chain (libvirt and QEMU stop at 200 too).

@@ -9,34 +9,60 @@ namespace openhook::store {
          "mount_id INTEGER, " prefix "rdev INTEGER, " prefix "birth_ns INTEGER, " prefix \
          "birth_settled INTEGER, " prefix "handle BLOB"
 
+// New with version 2: a file of version 1 gets them in its migration. The images of a chain (list
+// 0), of those that leave with a job (1) and that it brings (2) stand in one table; part 0 is the
+// image itself.
+#define OPENHOOK_VERSION_2_TABLES                                                               \
+  "CREATE TABLE chains (disk TEXT PRIMARY KEY, lease TEXT NOT NULL, writable INTEGER NOT NULL)" \
+  "  WITHOUT ROWID;"                                                                            \
+  "CREATE TABLE jobs (id TEXT PRIMARY KEY, kind INTEGER NOT NULL, state INTEGER NOT NULL,"      \
+  "  disk TEXT NOT NULL, lease TEXT NOT NULL, top BLOB, base BLOB, write INTEGER NOT NULL,"     \
+  "  shallow INTEGER NOT NULL, owner TEXT NOT NULL, owner_pid INTEGER NOT NULL,"                \
+  "  owner_start INTEGER NOT NULL, started_unix INTEGER NOT NULL, ended_unix INTEGER NOT NULL)" \
+  "  WITHOUT ROWID;"                                                                            \
+  "CREATE TABLE images (owner TEXT NOT NULL, list INTEGER NOT NULL, position INTEGER NOT NULL," \
+  "  part INTEGER NOT NULL, path BLOB NOT NULL, format TEXT NOT NULL,"                          \
+  "  PRIMARY KEY (list, owner, position, part)) WITHOUT ROWID;"
+
+// The grants as version 2 has them, under another name until version 1's are out of the way.
+#define OPENHOOK_GRANTS_2(name) \
+  "CREATE TABLE " name                                                                           \
+  " (id INTEGER PRIMARY KEY, lease TEXT NOT NULL, path BLOB NOT NULL,"                           \
+  "  access INTEGER NOT NULL, source TEXT NOT NULL, format TEXT NOT NULL, role TEXT NOT NULL,"   \
+  "  depth INTEGER NOT NULL, created_unix INTEGER NOT NULL, stale INTEGER NOT NULL,"             \
+  "  " OPENHOOK_IDENTITY("file_") ", " OPENHOOK_IDENTITY("dir_") ","                             \
+  "  shareable INTEGER NOT NULL, may_block INTEGER NOT NULL, ended_unix INTEGER NOT NULL,"       \
+  "  UNIQUE (lease, path, ended_unix));"
+
 const char* const kCreateTables =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE grants (id INTEGER PRIMARY KEY, lease TEXT NOT NULL, path BLOB NOT NULL,"
-    "  access INTEGER NOT NULL, source TEXT NOT NULL, format TEXT NOT NULL, role TEXT NOT NULL,"
-    "  depth INTEGER NOT NULL, created_unix INTEGER NOT NULL, stale INTEGER NOT NULL,"
-    "  " OPENHOOK_IDENTITY("file_") ", " OPENHOOK_IDENTITY("dir_") ","
-    "  shareable INTEGER NOT NULL DEFAULT 0, may_block INTEGER NOT NULL DEFAULT 0,"
-    "  ended_unix INTEGER NOT NULL DEFAULT 0, UNIQUE (lease, path));"
+    OPENHOOK_GRANTS_2("grants")
     "CREATE TABLE aliases (grant_id INTEGER NOT NULL REFERENCES grants(id) ON DELETE CASCADE,"
     "  name BLOB NOT NULL, PRIMARY KEY (grant_id, name)) WITHOUT ROWID;"
     "CREATE TABLE created (path BLOB PRIMARY KEY, lease TEXT NOT NULL, token INTEGER NOT NULL,"
     "  " OPENHOOK_IDENTITY("file_") ", " OPENHOOK_IDENTITY("dir_") ");"
     "CREATE TABLE creating (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), path BLOB NOT NULL,"
-    "  lease TEXT NOT NULL, token INTEGER NOT NULL, " OPENHOOK_IDENTITY("dir_") ");";
-
-#undef OPENHOOK_IDENTITY
+    "  lease TEXT NOT NULL, token INTEGER NOT NULL, " OPENHOOK_IDENTITY("dir_") ");"
+    OPENHOOK_VERSION_2_TABLES;
 
 const char* MigrationFrom(int version) {
   switch (version) {
     case 1:
-      return "ALTER TABLE grants ADD COLUMN shareable INTEGER NOT NULL DEFAULT 0;"
-             "ALTER TABLE grants ADD COLUMN may_block INTEGER NOT NULL DEFAULT 0;"
-             "ALTER TABLE grants ADD COLUMN ended_unix INTEGER NOT NULL DEFAULT 0;";
+      // An ended grant may stand beside a live one of the same lease, so the table's constraint
+      // changes, and with it the table (sqlite.org/lang_altertable.html, section 7).
+      return OPENHOOK_GRANTS_2("grants_2") "INSERT INTO grants_2 SELECT *, 0, 0, 0 FROM grants;"
+                                           "DROP TABLE grants;"
+                                           "ALTER TABLE grants_2 RENAME TO grants;"
+                                           OPENHOOK_VERSION_2_TABLES;
     default:
       CheckOrDie(false, "a schema version without a migration");
   }
   return nullptr;
 }
+
+#undef OPENHOOK_GRANTS_2
+#undef OPENHOOK_VERSION_2_TABLES
+#undef OPENHOOK_IDENTITY
 
 void BindIdentity(SQLite::Statement* statement, int first, const FileIdentity* identity) {
   if (identity == nullptr) {

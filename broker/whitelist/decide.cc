@@ -148,7 +148,7 @@ Decision DecideOpenExisting(const Lookup& lookup, const OpenIntent& intent) {
     return Deny(Rule::kDirectory, lookup);
   }
   if (intent.access != Access::kRead && !entry.writable) {
-    return Deny(Rule::kReadOnlyGrant, lookup);
+    return Deny(entry.ended ? Rule::kLeaseEnded : Rule::kReadOnlyGrant, lookup);
   }
   if (intent.truncate && (intent.access == Access::kRead || !entry.creatable)) {
     return Deny(Rule::kTruncateNotGranted, lookup);
@@ -212,7 +212,7 @@ Decision DecideAccess(const Whitelist& whitelist, const AskedName& name, const A
     return Deny(Rule::kDirectory, lookup);
   }
   if (asked.write && !lookup.entry->writable && !IsDirectory(*lookup.entry)) {
-    return Deny(Rule::kReadOnlyGrant, lookup);
+    return Deny(lookup.entry->ended ? Rule::kLeaseEnded : Rule::kReadOnlyGrant, lookup);
   }
   return UseExisting(lookup);
 }

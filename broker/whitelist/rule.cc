@@ -20,6 +20,9 @@ const RuleText& TextOf(Rule rule) {
                                       "if the VM should write to it (a commit into it, for "
                                       "example): openhookctl grant PATH --write",
                                       EACCES};
+  static constexpr RuleText kEnded{
+      "lease-ended", "the lease that gave the file has ended; what is open stays readable",
+      "if the VM should go on writing to it: openhookctl grant PATH --write", EACCES};
   static constexpr RuleText kNoCreate{
       "create-not-granted", "no create grant covers this name",
       "openhookctl grant PATH --create, for the name itself or for its directory", EACCES};
@@ -62,6 +65,8 @@ const RuleText& TextOf(Rule rule) {
       return kNotWhitelisted;
     case Rule::kReadOnlyGrant:
       return kReadOnly;
+    case Rule::kLeaseEnded:
+      return kEnded;
     case Rule::kCreateNotGranted:
       return kNoCreate;
     case Rule::kTruncateNotGranted:

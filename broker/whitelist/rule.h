@@ -18,6 +18,7 @@ enum class Rule : std::uint8_t {
   kSystemFile,   // not mine
   kNotWhitelisted,
   kReadOnlyGrant,
+  kLeaseEnded,
   kCreateNotGranted,
   kTruncateNotGranted,
   kUnknownFlags,

@@ -74,15 +74,23 @@ void Widen(Entry* entry, const Grant& grant) {
   }
   const bool directory = grant.identity && grant.identity->kind == FileKind::kDirectory;
   entry->readable = entry->readable || !directory;
+  if (grant.ended_unix != 0) {
+    return;
+  }
   entry->writable = entry->writable || (!directory && grant.access != GrantAccess::kRead);
   entry->creatable = entry->creatable || grant.access == GrantAccess::kCreate;
 }
 
 }  // namespace
 
-Whitelist::Whitelist(std::uint64_t generation, std::vector<Grant> grants,
-                     std::vector<CreatedFile> created) {
-  Apply(Change{generation, {}, std::move(grants), {}, std::move(created)});
+Whitelist::Whitelist(Contents contents) {
+  Change all;
+  all.generation = contents.generation;
+  all.added = std::move(contents.grants);
+  all.created = std::move(contents.created);
+  all.chains = std::move(contents.chains);
+  all.jobs = std::move(contents.jobs);
+  Apply(all);
 }
 
 // A name must not mean two files. It does when a symlink was turned since an earlier grant.
@@ -103,7 +111,7 @@ Result<void> Whitelist::CheckAliases(const Grant& grant) const {
 
 const Grant* Whitelist::FindSame(const Grant& grant) const {
   for (const Grant* other : GrantsOf(grant.path)) {
-    if (other->lease == grant.lease) {
+    if (other->lease == grant.lease && other->ended_unix == 0) {
       return other;
     }
   }
@@ -113,7 +121,8 @@ const Grant* Whitelist::FindSame(const Grant& grant) const {
 std::vector<Grant> Whitelist::OutdatedBy(const Grant& grant) const {
   std::vector<Grant> outdated;
   for (const Grant* other : GrantsOf(grant.path)) {
-    if (other->lease != grant.lease && !other->stale && other->identity && grant.identity &&
+    const bool replaced = other->lease == grant.lease && other->ended_unix == 0;
+    if (!replaced && !other->stale && other->identity && grant.identity &&
         !SameFile(*other->identity, *grant.identity)) {
       outdated.push_back(*other);
       outdated.back().stale = true;
@@ -154,42 +163,6 @@ Result<Change> Whitelist::PlanGrants(std::vector<Grant> grants) const {
   return change;
 }
 
-Result<Change> Whitelist::PlanRevoke(std::string_view lease,
-                                     const std::vector<std::string>& paths) const {
-  if (lease.empty() && paths.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "name a lease, or paths, or both");
-  }
-  Change change;
-  change.generation = generation_ + 1;
-  std::set<CanonicalPath> wanted;
-  for (const std::string& path : paths) {
-    const Found found = Find(path);
-    if (found.entry == nullptr) {
-      return Fail(ErrorCode::kNotFound, "nothing is granted under the name " + Quote(path));
-    }
-    wanted.insert(found.entry->path);
-  }
-  const auto concerns = [&](const std::string& owner, const CanonicalPath& path) {
-    return (lease.empty() || owner == lease) &&
-           (paths.empty() || wanted.contains(path) || wanted.contains(path.Parent()));
-  };
-  for (const auto& [id, grant] : grants_) {
-    const bool named = paths.empty() || wanted.contains(grant.path);
-    if (named && concerns(grant.lease, grant.path)) {
-      change.removed.push_back(id);
-    }
-  }
-  for (const auto& [path, file] : created_) {
-    if (concerns(file.lease, path)) {
-      change.forgotten.push_back(path);
-    }
-  }
-  if (change.removed.empty() && change.forgotten.empty()) {
-    return Fail(ErrorCode::kNotFound, "the lease " + Quote(lease) + " gives nothing of that");
-  }
-  return change;
-}
-
 Change Whitelist::PlanCreated(CreatedFile file) const {
   Change change;
   change.generation = generation_ + 1;
@@ -223,11 +196,28 @@ void Whitelist::Apply(const Change& change) {
     }
     RebuildEntry(file.path);
   }
+  for (const std::string& disk : change.forgotten_chains) {
+    chains_.erase(disk);
+  }
+  for (const ChainRecord& chain : change.chains) {
+    chains_.insert_or_assign(chain.disk, chain);
+  }
+  for (const std::string& id : change.forgotten_jobs) {
+    jobs_.erase(id);
+  }
+  for (const Job& job : change.jobs) {
+    jobs_.insert_or_assign(job.request.id, job);
+  }
   generation_ = change.generation;
 }
 
 void Whitelist::AddGrant(const Grant& grant) {
   grants_.insert_or_assign(grant.id, grant);
+  if (grant.ended_unix != 0) {
+    ended_.insert(grant.id);
+  } else {
+    by_lease_[grant.lease].insert(grant.id);
+  }
   next_id_ = std::max(next_id_, grant.id + 1);
   by_path_[grant.path].push_back(grant.id);
   for (const std::string& alias : grant.aliases) {
@@ -243,6 +233,13 @@ void Whitelist::RemoveGrant(GrantId id) {
   CheckOrDie(it != grants_.end(), "a change removes a grant that exists");
   const Grant grant = std::move(it->second);
   grants_.erase(it);
+  ended_.erase(id);
+  if (const auto lease = by_lease_.find(grant.lease); lease != by_lease_.end()) {
+    lease->second.erase(id);
+    if (lease->second.empty()) {
+      by_lease_.erase(lease);
+    }
+  }
   std::erase(by_path_[grant.path], id);
   for (const std::string& alias : grant.aliases) {
     const auto target = aliases_.find(alias);
@@ -281,18 +278,20 @@ void Whitelist::RebuildEntry(const CanonicalPath& path) {
   }
   auto entry = std::make_unique<Entry>(Entry{.path = path});
   entry->leases = LeaseNames(grants);
-  entry->stale = true;
+  entry->stale = entry->ended = true;
   for (const Grant* grant : grants) {
     if (!grant->stale) {
       entry->stale = false;
+      entry->ended = entry->ended && grant->ended_unix != 0;
       Widen(entry.get(), *grant);
     }
   }
+  entry->ended = entry->ended && !entry->stale;
   // A file pinned by a grant that is not the one the VM once made replaced it.
   if (created != created_.end() &&
       (!entry->identity || SameFile(*entry->identity, created->second.identity))) {
     const CreatedFile& file = created->second;
-    entry->stale = false;
+    entry->stale = entry->ended = false;
     entry->identity = file.identity;
     entry->directory = file.directory;
     entry->readable = entry->writable = entry->creatable = entry->created_by_vm = true;
@@ -314,16 +313,30 @@ Whitelist::Found Whitelist::Find(const std::string& clean_name) const {
   return {};
 }
 
+const ChainRecord* Whitelist::FindChain(const std::string& disk_or_path) const {
+  if (const auto chain = chains_.find(disk_or_path); chain != chains_.end()) {
+    return &chain->second;
+  }
+  const auto path = CanonicalPath::Parse(disk_or_path);
+  if (!path) {
+    return nullptr;
+  }
+  const auto with_it = std::find_if(chains_.begin(), chains_.end(), [&](const auto& chain) {
+    return chain.second.Find(*path).has_value();
+  });
+  return with_it == chains_.end() ? nullptr : &with_it->second;
+}
+
 bool Whitelist::IsKnownDirectory(std::string_view directory) const {
   return directories_.contains(std::string(directory));
 }
 
-std::size_t Whitelist::LeaseCount() const {
-  std::set<std::string_view> names;
-  for (const auto& [id, grant] : grants_) {
-    names.insert(grant.lease);
-  }
-  return names.size();
+std::size_t Whitelist::LeaseCount() const { return by_lease_.size(); }
+
+std::vector<GrantId> Whitelist::GrantsOfLease(std::string_view lease) const {
+  const auto ids = by_lease_.find(lease);
+  return ids == by_lease_.end() ? std::vector<GrantId>()
+                                : std::vector<GrantId>(ids->second.begin(), ids->second.end());
 }
 
 std::vector<const Grant*> Whitelist::GrantsOf(const CanonicalPath& path) const {

@@ -39,7 +39,6 @@ Grant FullGrant() {
   grant.created_unix = 1234567890;
   grant.shareable = true;
   grant.may_block = true;
-  grant.ended_unix = 1234567899;
   return grant;
 }
 
@@ -51,7 +50,8 @@ Change Plan(const whitelist::Whitelist& list, std::vector<Grant> grants) {
 
 TEST(Store, GivesBackWhatWasSaved) {
   const testing::TempTree tree;
-  const Grant saved = FullGrant();
+  Grant saved = FullGrant();
+  saved.ended_unix = 1234567899;
   {
     Store store = Store::Open(tree.Path("db"), kVm).value();
     whitelist::Whitelist list = LoadList(&store);
@@ -89,6 +89,64 @@ TEST(Store, GivesBackWhatWasSaved) {
   const whitelist::CreatedFile& made = loaded.whitelist.created().begin()->second;
   EXPECT_EQ(made.token, 77U);
   EXPECT_TRUE(SameFile(made.directory, Inode(1000, FileKind::kDirectory)));
+}
+
+whitelist::Job FullJob() {
+  whitelist::Job job;
+  job.request = {.id = "commit-1",
+                 .kind = whitelist::JobKind::kCommit,
+                 .disk = "/srv/\xff.qcow2",
+                 .lease = "domain",
+                 .top = whitelist::At("/srv/top"),
+                 .base = whitelist::At("/srv/base"),
+                 .write = true,
+                 .shallow = true,
+                 .owner = {"admin:alice", 4711, ~0ULL}};
+  job.started_unix = 5;
+  job.leaving = {{whitelist::At("/srv/top"), "qcow2", {whitelist::At("/srv/top.data")}},
+                 {whitelist::At("/srv/middle"), "raw", {}}};
+  job.targets = {{whitelist::At("/new"), "qed", {}}};
+  return job;
+}
+
+TEST(Store, GivesBackChainsAndJobs) {
+  const testing::TempTree tree;
+  const whitelist::ChainRecord chain{"/srv/\xff.qcow2", "domain", true, FullJob().leaving};
+  whitelist::Job ended = FullJob();
+  ended.request.id = "stream-2";
+  ended.request.top.reset();
+  ended.state = whitelist::JobState::kAborted;
+  ended.ended_unix = 9;
+  {
+    Store store = Store::Open(tree.Path("db"), kVm).value();
+    Change change;
+    change.generation = 1;
+    change.chains = {chain, {"vdb", "device:vdb", false, {}}};
+    change.jobs = {FullJob(), ended};
+    ASSERT_TRUE(store.Save(change));
+  }
+  {
+    Store store = Store::Open(tree.Path("db"), kVm).value();
+    const whitelist::Whitelist list = LoadList(&store);
+    EXPECT_EQ(list.chains().at(chain.disk), chain);
+    EXPECT_TRUE(list.chains().at("vdb").images.empty());
+    EXPECT_EQ(list.jobs().at("commit-1"), FullJob());
+    EXPECT_EQ(list.jobs().at("stream-2"), ended);
+    Change change;
+    change.generation = 2;
+    change.forgotten_chains = {chain.disk};
+    change.forgotten_jobs = {"stream-2"};
+    whitelist::Job over = FullJob();
+    over.state = whitelist::JobState::kPivoted;
+    change.jobs = {over};
+    ASSERT_TRUE(store.Save(change));
+  }
+  Store store = Store::Open(tree.Path("db"), kVm).value();
+  const whitelist::Whitelist list = LoadList(&store);
+  EXPECT_EQ(list.chains().size(), 1U);
+  ASSERT_EQ(list.jobs().size(), 1U);
+  EXPECT_EQ(list.jobs().at("commit-1").state, whitelist::JobState::kPivoted);
+  EXPECT_EQ(list.jobs().at("commit-1").leaving, FullJob().leaving);
 }
 
 TEST(Store, ARevokeRemovesGrantsAndTheirAliases) {
