@@ -14,6 +14,7 @@ namespace openhook::fs {
 
 namespace {
 
+constexpr unsigned kIdentityMask = STATX_TYPE | STATX_INO | STATX_BTIME | STATX_MNT_ID;
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 
 FileKind KindFromMode(std::uint32_t mode) {
@@ -58,12 +59,7 @@ bool IsSettled(std::int64_t birth_ns) {
   return birth_ns != 0 && birth_ns / kNanosPerSecond < now.tv_sec - 1;
 }
 
-Result<FileIdentity> IdentityOfRaw(int fd, HandleUse handle) {
-  struct statx info{};
-  const unsigned mask = STATX_TYPE | STATX_INO | STATX_BTIME | STATX_MNT_ID;
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, &info) != 0) {
-    return FailErrno(errno, "cannot read the identity of a file");
-  }
+FileIdentity FromStatx(const struct statx& info) {
   FileIdentity identity;
   identity.kind = KindFromMode(info.stx_mode);
   identity.dev = makedev(info.stx_dev_major, info.stx_dev_minor);
@@ -76,6 +72,15 @@ Result<FileIdentity> IdentityOfRaw(int fd, HandleUse handle) {
   if ((info.stx_mask & STATX_BTIME) != 0) {
     identity.birth_ns = info.stx_btime.tv_sec * kNanosPerSecond + info.stx_btime.tv_nsec;
   }
+  return identity;
+}
+
+Result<FileIdentity> IdentityOfRaw(int fd, HandleUse handle) {
+  struct statx info{};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, kIdentityMask, &info) != 0) {
+    return FailErrno(errno, "cannot read the identity of a file");
+  }
+  FileIdentity identity = FromStatx(info);
   if (handle == HandleUse::kRead) {
     identity.birth_settled = IsSettled(identity.birth_ns);
     identity.handle = HandleOf(fd);
@@ -91,6 +96,15 @@ Result<FileIdentity> IdentityOf(const PathFd& file, HandleUse handle) {
 
 Result<FileIdentity> IdentityOf(const IoFd& file, HandleUse handle) {
   return IdentityOfRaw(file.Get(), handle);
+}
+
+std::optional<FileIdentity> IdentityOfHeld(const PathFd& descriptors, const char* number) {
+  struct statx info{};
+  if (::statx(descriptors.Get(), number, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, kIdentityMask,
+              &info) != 0) {
+    return std::nullopt;
+  }
+  return FromStatx(info);
 }
 
 Result<struct stat> StatOf(const PathFd& file) {

@@ -8,6 +8,9 @@
 
 #include <sys/stat.h>
 
+#include <optional>
+#include <string>
+
 #include "broker/base/file_identity.h"
 #include "broker/base/result.h"
 #include "broker/base/unique_fd.h"
@@ -27,6 +30,10 @@ inline HandleUse HandleUseFor(const FileIdentity& pinned) {
 // statx(2) with AT_STATX_DONT_SYNC: what the kernel knows, without asking an NFS server.
 Result<FileIdentity> IdentityOf(const PathFd& file, HandleUse handle);
 Result<FileIdentity> IdentityOf(const IoFd& file, HandleUse handle);
+
+// Of the file that another process has open: `descriptors` is its /proc/PID/fd, `number` a name in
+// there. Without a handle. Absent: closed meanwhile.
+std::optional<FileIdentity> IdentityOfHeld(const PathFd& descriptors, const char* number);
 
 // Full, fresh attributes for a client's stat(2).
 Result<struct stat> StatOf(const PathFd& file);

@@ -10,12 +10,12 @@
 #include <cstdint>
 #include <functional>
 
+#include "broker/base/held.h"
 #include "broker/whitelist/whitelist.h"
 
 namespace openhook::whitelist {
 
-// How the VM's processes have a file open.
-enum class Held : std::uint8_t { kNot, kForReading, kForWriting };
+// How the VM's processes have this file open.
 using HeldProbe = std::function<Held(const FileIdentity&)>;
 
 // Adds to `change`, for each grant and own file that it takes away, an ended grant where the VM
