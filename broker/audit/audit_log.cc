@@ -22,8 +22,7 @@ std::int64_t NowNanos() {
 
 // Ordinary opens are the VM's business as usual; they stay in the ring.
 bool ConcernsSinks(const Event& event) {
-  return event.outcome != Outcome::kAllow || event.operation == Operation::kGrant ||
-         event.operation == Operation::kRevoke || event.operation == Operation::kStart;
+  return event.outcome != Outcome::kAllow || IsChange(event.operation);
 }
 
 }  // namespace

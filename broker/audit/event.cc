@@ -18,6 +18,12 @@ std::string_view ToString(Operation operation) {
       return "grant";
     case Operation::kRevoke:
       return "revoke";
+    case Operation::kJobBegin:
+      return "job-begin";
+    case Operation::kJobEnd:
+      return "job-end";
+    case Operation::kLetGo:
+      return "let-go";
     case Operation::kConnect:
       return "connect";
     case Operation::kStart:
@@ -36,6 +42,20 @@ std::string_view ToString(Outcome outcome) {
       return "fail";
   }
   return "unknown";
+}
+
+bool IsChange(Operation operation) {
+  switch (operation) {
+    case Operation::kGrant:
+    case Operation::kRevoke:
+    case Operation::kJobBegin:
+    case Operation::kJobEnd:
+    case Operation::kLetGo:
+    case Operation::kStart:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool SameQuestion(const Event& a, const Event& b) {

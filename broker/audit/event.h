@@ -21,9 +21,14 @@ enum class Operation : std::uint8_t {
   kUnlink,
   kGrant,
   kRevoke,
+  kJobBegin,
+  kJobEnd,
+  kLetGo,
   kConnect,
   kStart,
 };
+// Does it change the whitelist, or say that the broker has started?
+bool IsChange(Operation operation);
 std::string_view ToString(Operation operation);
 
 enum class Outcome : std::uint8_t { kAllow, kDeny, kFail };

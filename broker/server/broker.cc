@@ -10,7 +10,6 @@
 #include "broker/fs/create.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/open.h"
-#include "broker/server/grant_resolver.h"
 #include "broker/server/recovery.h"
 
 namespace openhook::server {
@@ -22,20 +21,6 @@ using whitelist::Decision;
 
 std::string Plural(std::size_t count, const char* noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
-// The names a change event is filed under: the first path says enough for a search, the sentence
-// says how many there are.
-audit::Event ChangeEvent(audit::Operation operation, const std::string& lease, std::string path,
-                         std::string_view access, SharedSubject subject) {
-  audit::Event event;
-  event.operation = operation;
-  event.path = std::move(path);
-  event.access = access;
-  event.rule = operation == audit::Operation::kGrant ? "grant" : "revoke";
-  event.leases = std::make_shared<std::vector<std::string>>(1, lease);
-  event.subject = std::move(subject);
-  return event;
 }
 
 }  // namespace
@@ -83,71 +68,6 @@ Result<void> Broker::Commit(const Change& change) {
   }
   whitelist_.Apply(change);
   return {};
-}
-
-Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
-                             SharedSubject subject) {
-  const bool empty = wanted.empty();
-  audit::PendingEvent event(
-      &audit_, ChangeEvent(audit::Operation::kGrant, lease, empty ? "" : wanted.front().path,
-                           empty ? "" : ToString(wanted.front().access), std::move(subject)));
-  const auto refuse = [&](const Error& error) {
-    event.Failed(error.Message());
-    return tl::make_unexpected(error);
-  };
-  if (empty) {
-    return refuse({ErrorCode::kInvalidArgument, 0, "the request grants nothing"});
-  }
-  std::vector<whitelist::Grant> grants;
-  for (const WantedGrant& one : wanted) {
-    auto grant = ResolveGrant(one, lease, options_);
-    if (!grant) {
-      return refuse(grant.error());
-    }
-    grants.push_back(std::move(*grant));
-  }
-  auto change = whitelist_.PlanGrants(std::move(grants));
-  if (!change) {
-    return refuse(change.error());
-  }
-  if (auto committed = Commit(*change); !committed) {
-    return refuse(committed.error());
-  }
-  event.Allowed(Plural(wanted.size(), "file") + " granted");
-  return change;
-}
-
-Result<std::vector<whitelist::Grant>> Broker::Revoke(const std::string& lease,
-                                                     const std::vector<std::string>& paths,
-                                                     SharedSubject subject) {
-  audit::PendingEvent event(
-      &audit_, ChangeEvent(audit::Operation::kRevoke, lease, paths.empty() ? "" : paths.front(), "",
-                           std::move(subject)));
-  const auto refuse = [&](const Error& error) {
-    event.Failed(error.Message());
-    return tl::make_unexpected(error);
-  };
-  std::vector<std::string> names;
-  for (const std::string& path : paths) {
-    auto clean = LexicalClean(path, "");
-    if (!clean) {
-      return refuse(clean.error());
-    }
-    names.push_back(std::move(*clean));
-  }
-  const auto change = whitelist_.PlanRevoke(lease, names);
-  if (!change) {
-    return refuse(change.error());
-  }
-  std::vector<whitelist::Grant> taken;
-  for (const auto id : change->removed) {
-    taken.push_back(whitelist_.grants().at(id));
-  }
-  if (auto committed = Commit(*change); !committed) {
-    return refuse(committed.error());
-  }
-  event.Allowed(Plural(taken.size(), "grant") + " taken back");
-  return taken;
 }
 
 std::string Broker::CreatingLease(const whitelist::Entry& entry) const {

@@ -7,16 +7,22 @@
 #ifndef BROKER_SERVER_BROKER_H_
 #define BROKER_SERVER_BROKER_H_
 
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "broker/audit/audit_log.h"
 #include "broker/base/result.h"
 #include "broker/fs/create.h"
+#include "broker/fs/holders.h"
 #include "broker/server/options.h"
 #include "broker/store/store.h"
+#include "broker/whitelist/chain_grant.h"
 #include "broker/whitelist/decide.h"
+#include "broker/whitelist/ending.h"
+#include "broker/whitelist/job_plan.h"
 #include "broker/whitelist/whitelist.h"
 
 namespace openhook::server {
@@ -34,6 +40,14 @@ struct WantedGrant {
   std::uint64_t expected_ino = 0;
 };
 
+// One wanted job. Names of images may be any that are granted.
+struct WantedJob {
+  whitelist::JobRequest request;  // without top and base
+  std::string top;                // empty: not said
+  std::string base;
+  std::vector<WantedGrant> targets;
+};
+
 using SharedSubject = std::shared_ptr<const audit::Subject>;
 
 class Broker {
@@ -46,10 +60,37 @@ class Broker {
   // All or nothing. Returns what is in force afterwards.
   Result<whitelist::Change> Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
                                   SharedSubject subject);
-  // Returns the grants that were taken away.
-  Result<std::vector<whitelist::Grant>> Revoke(const std::string& lease,
-                                               const std::vector<std::string>& paths,
-                                               SharedSubject subject);
+  // The same for the grants that are the chain of a disk. Errors: also those of
+  // whitelist::PlanChainGrant().
+  Result<whitelist::Change> GrantChain(const whitelist::WantedChain& chain,
+                                       const std::vector<WantedGrant>& wanted,
+                                       SharedSubject subject);
+  // Returns the grants that were taken away, and what is kept because the VM has it open.
+  struct Taken {
+    std::vector<whitelist::Grant> grants;
+    std::vector<whitelist::Grant> still_held;
+  };
+  Result<Taken> Revoke(const std::string& lease, const std::vector<std::string>& paths,
+                       SharedSubject subject);
+
+  // A job as it is afterwards, and the change (empty for a repeated request). Errors as
+  // whitelist::PlanJobBegin() and PlanJobEnd().
+  Result<whitelist::JobPlan> BeginJob(const WantedJob& wanted, SharedSubject subject);
+  Result<whitelist::JobPlan> EndJob(const std::string& id, whitelist::JobState outcome,
+                                    SharedSubject subject);
+
+  // Forgets the ended grants whose files the VM has closed. To be called now and then while
+  // whitelist().ended() is not empty; `watch` is told of each change that leaves it so.
+  void LetGo();
+  void WatchEnded(std::function<void()> watch) { ended_watch_ = std::move(watch); }
+
+  // Which processes of the VM have this file open.
+  [[nodiscard]] Result<std::vector<fs::Holder>> HoldersOf(const FileIdentity& file) const;
+  // A client that is connected counts as a process of the VM, whatever its user is.
+  void AddSession(pid_t pid) { sessions_.insert(pid); }
+  void RemoveSession(pid_t pid);
+  // True: a descriptor may be on its way to the VM, where /proc does not show it.
+  void AskForInFlight(std::function<bool()> in_flight) { in_flight_ = std::move(in_flight); }
 
   // Makes the file that a decision with Step::kCreate allows and records it as the VM's own.
   // Errors as fs::CreateIn().
@@ -65,12 +106,20 @@ class Broker {
   Broker(Options options, store::Store store, whitelist::Whitelist whitelist,
          std::vector<std::unique_ptr<audit::Sink>> sinks);
   Result<void> Commit(const whitelist::Change& change);
+  Result<std::vector<whitelist::Grant>> Resolve(const std::string& lease,
+                                                const std::vector<WantedGrant>& wanted) const;
+  Result<whitelist::JobRequest> NameJob(const WantedJob& wanted) const;
+  [[nodiscard]] whitelist::HeldProbe Probe() const;
+  Result<void> CommitEnding(whitelist::Change* change);
   [[nodiscard]] std::string CreatingLease(const whitelist::Entry& entry) const;
 
   Options options_;
   store::Store store_;
   whitelist::Whitelist whitelist_;
   audit::AuditLog audit_;
+  std::multiset<pid_t> sessions_;
+  std::function<bool()> in_flight_;
+  std::function<void()> ended_watch_;
 };
 
 }  // namespace openhook::server

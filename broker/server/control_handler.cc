@@ -11,6 +11,7 @@
 #include "broker/base/text.h"
 #include "broker/server/control_messages.h"
 #include "broker/server/file_service.h"
+#include "broker/server/job_requests.h"
 
 namespace openhook::server {
 
@@ -91,6 +92,21 @@ class ControlHandler : public PacketHandler {
       case proto::ControlRequest::kWatch:
         Watch(request.id(), request.watch(), reply->mutable_watch());
         break;
+      case proto::ControlRequest::kJobBegin:
+        Finish(BeginJob(broker_, request.job_begin(), subject_, reply->mutable_job()), reply);
+        break;
+      case proto::ControlRequest::kJobEnd:
+        Finish(EndJob(broker_, request.job_end(), subject_, reply->mutable_job()), reply);
+        break;
+      case proto::ControlRequest::kJobList:
+        ListJobs(*broker_, request.job_list(), kMaxListBytes, reply->mutable_job_list());
+        break;
+      case proto::ControlRequest::kHolders:
+        Finish(FindHolders(*broker_, request.holders(), reply->mutable_holders()), reply);
+        break;
+      case proto::ControlRequest::kChainList:
+        ListChains(*broker_, request.chain_list(), kMaxListBytes, reply->mutable_chain_list());
+        break;
       default:
         reply->set_outcome(proto::OUTCOME_UNSUPPORTED);
         reply->set_code("unsupported");
@@ -114,6 +130,14 @@ class ControlHandler : public PacketHandler {
     reply->set_reason(error.Message());
   }
 
+  // A request that failed has no body but the reason.
+  static void Finish(const Result<void>& done, proto::ControlReply* reply) {
+    if (!done) {
+      reply->clear_body();
+      Fail(done.error(), reply);
+    }
+  }
+
   AfterReply Greet(const proto::Hello& hello, proto::ControlReply* reply) {
     if (hello.min_version() > kProtocolVersion || hello.max_version() < kProtocolVersion) {
       return Refuse(proto::OUTCOME_UNSUPPORTED, "unsupported",
@@ -129,31 +153,23 @@ class ControlHandler : public PacketHandler {
     return AfterReply::kContinue;
   }
 
-  // As many as fit; the generation tells that there was more to a change than its list.
-  static void AddWhileItFits(const whitelist::Grant& grant, proto::ChangeReply* change,
-                             std::size_t* bytes) {
-    proto::GrantInfo info;
-    ToWire(grant, &info);
-    *bytes += info.ByteSizeLong() + 8;
-    if (*bytes < kMaxListBytes) {
-      *change->add_grants() = std::move(info);
-    }
-  }
-
   void Grant(const proto::GrantRequest& request, proto::ControlReply* reply) {
-    const auto wanted = FromWire(request);
+    const auto wanted = FromWire(request.grants());
     if (!wanted) {
       return Fail(wanted.error(), reply);
     }
-    const auto change = broker_->Grant(request.lease(), *wanted, subject_);
+    const auto change =
+        request.disk().empty()
+            ? broker_->Grant(request.lease(), *wanted, subject_)
+            : broker_->GrantChain({request.disk(), request.lease(), request.disk_writable(),
+                                   request.accept_drift() ? whitelist::WhenDrifted::kAccept
+                                                          : whitelist::WhenDrifted::kAskPolicy},
+                                  *wanted, subject_);
     if (!change) {
       return Fail(change.error(), reply);
     }
-    reply->mutable_change()->set_generation(change->generation);
-    std::size_t bytes = 0;
-    for (const whitelist::Grant& grant : change->added) {
-      AddWhileItFits(grant, reply->mutable_change(), &bytes);
-    }
+    // As many as fit; the generation tells that there was more to a change than its list.
+    FillChange(change->generation, *change, kMaxListBytes, reply->mutable_change());
   }
 
   void Revoke(const proto::RevokeRequest& request, proto::ControlReply* reply) {
@@ -162,11 +178,10 @@ class ControlHandler : public PacketHandler {
     if (!taken) {
       return Fail(taken.error(), reply);
     }
-    reply->mutable_change()->set_generation(broker_->whitelist().generation());
-    std::size_t bytes = 0;
-    for (const whitelist::Grant& grant : *taken) {
-      AddWhileItFits(grant, reply->mutable_change(), &bytes);
-    }
+    whitelist::Change shown;
+    shown.added = taken->grants;
+    shown.added.insert(shown.added.end(), taken->still_held.begin(), taken->still_held.end());
+    FillChange(broker_->whitelist().generation(), shown, kMaxListBytes, reply->mutable_change());
   }
 
   void List(const proto::ListRequest& request, proto::ListReply* reply) {
@@ -204,6 +219,13 @@ class ControlHandler : public PacketHandler {
     reply->set_run_dir(options.run_dir);
     reply->set_vm_uid(options.vm_uid);
     reply->set_peer_label(options.peer_label.value_or(""));
+    const auto& jobs = broker_->whitelist().jobs();
+    reply->set_running_jobs(
+        static_cast<std::uint64_t>(std::count_if(jobs.begin(), jobs.end(), [](const auto& job) {
+          return job.second.state == whitelist::JobState::kRunning;
+        })));
+    reply->set_ended_held(broker_->whitelist().ended().size());
+    reply->set_drift(std::string(ToString(options.drift.policy)));
     fill_status_(reply);
   }
 

@@ -60,9 +60,10 @@ proto::FileKind KindToWire(const std::optional<FileIdentity>& identity) {
 
 }  // namespace
 
-Result<std::vector<WantedGrant>> FromWire(const proto::GrantRequest& request) {
+Result<std::vector<WantedGrant>> FromWire(
+    const google::protobuf::RepeatedPtrField<proto::GrantSpec>& specs) {
   std::vector<WantedGrant> wanted;
-  for (const proto::GrantSpec& spec : request.grants()) {
+  for (const proto::GrantSpec& spec : specs) {
     const auto access = AccessFromWire(spec.access());
     if (!access) {
       return Fail(ErrorCode::kInvalidArgument,
@@ -101,6 +102,7 @@ void ToWire(const whitelist::Grant& grant, proto::GrantInfo* info) {
   }
   info->set_created_unix(grant.created_unix);
   info->set_stale(grant.stale);
+  info->set_ended_unix(grant.ended_unix);
 }
 
 void ToWire(const audit::Event& event, proto::Event* message) {

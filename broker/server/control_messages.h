@@ -15,7 +15,8 @@
 namespace openhook::server {
 
 // Errors: kInvalidArgument when a grant has no known access.
-Result<std::vector<WantedGrant>> FromWire(const proto::GrantRequest& request);
+Result<std::vector<WantedGrant>> FromWire(
+    const google::protobuf::RepeatedPtrField<proto::GrantSpec>& specs);
 
 void ToWire(const whitelist::Grant& grant, proto::GrantInfo* info);
 void ToWire(const audit::Event& event, proto::Event* message);

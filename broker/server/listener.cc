@@ -2,11 +2,14 @@
 
 #include "broker/server/listener.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -161,6 +164,16 @@ void Listener::SpawnAcceptor() {
   asio::co_spawn(socket_.get_executor(), accept_all, asio::detached);
 }
 
+// SIOCOUTQ counts what lies in the peer's queue (unix(7)).
+bool Listener::HasUnreadReplies() const {
+  return std::any_of(sockets_.begin(), sockets_.end(), [](const auto& weak) {
+    const auto socket = weak.lock();
+    int unread = 0;
+    return socket && socket->is_open() &&
+           (::ioctl(socket->native_handle(), SIOCOUTQ, &unread) != 0 || unread > 0);
+  });
+}
+
 void Listener::SpawnSession(UniqueFd socket) {
   const Result<Peer> peer = ReadPeer(socket.Get());
   auto descriptor = std::make_shared<stream_descriptor>(socket_.get_executor(), socket.Release());
@@ -172,6 +185,8 @@ void Listener::SpawnSession(UniqueFd socket) {
                        .status == BundleStatus::kOk;
       };
   ++sessions_;
+  std::erase_if(sockets_, [](const auto& weak) { return weak.expired(); });
+  sockets_.push_back(descriptor);
   SessionContext session{factory_(peer, push), std::move(descriptor)};
   asio::co_spawn(socket_.get_executor(), RunSession(std::move(session), &buffer_, &sessions_),
                  asio::detached);

@@ -39,6 +39,8 @@ class Listener {
   ~Listener();
 
   [[nodiscard]] std::size_t sessions() const { return sessions_; }
+  // True: a peer has not read all that was sent to it.
+  [[nodiscard]] bool HasUnreadReplies() const;
 
  private:
   Listener(boost::asio::io_context& loop, ListenerOptions options, HandlerFactory factory,
@@ -51,6 +53,8 @@ class Listener {
   boost::asio::posix::stream_descriptor socket_;
   boost::asio::steady_timer pause_;
   std::size_t sessions_ = 0;
+  // Of the sessions that live; the others are dropped when a new one comes.
+  std::vector<std::weak_ptr<boost::asio::posix::stream_descriptor>> sockets_;
   // Shared by all sessions: between receiving and answering nothing else runs.
   std::vector<std::uint8_t> buffer_;
 };

@@ -23,6 +23,7 @@
 #include "broker/fs/resolve.h"
 #include "broker/server/broker.h"
 #include "broker/server/control_handler.h"
+#include "broker/server/let_go_timer.h"
 #include "broker/server/listener.h"
 #include "broker/server/open_handler.h"
 #include "broker/server/options.h"
@@ -121,6 +122,8 @@ Result<void> Serve(const Options& options) {
       return started;
     }
   }
+  (*broker)->AskForInFlight([&sockets] { return sockets.open->HasUnreadReplies(); });
+  const LetGoTimer let_go(loop, broker->get());
   // After the sockets: giving open.sock to the VM's user needs CAP_CHOWN. Nobody is served before
   // the loop runs.
   if (auto dropped = DropPrivileges(); !dropped) {

@@ -138,8 +138,19 @@ class OpenHandler : public PacketHandler {
     if (!checked) {
       refusal_ = checked.error().Message();
       RecordConnect();
+      return;
+    }
+    broker_->AddSession(peer->pid);
+    session_ = peer->pid;
+  }
+
+  ~OpenHandler() override {
+    if (session_) {
+      broker_->RemoveSession(*session_);
     }
   }
+  OpenHandler(const OpenHandler&) = delete;
+  OpenHandler& operator=(const OpenHandler&) = delete;
 
   Reaction Handle(std::span<const std::uint8_t> packet) override {
     reply_.Clear();
@@ -265,6 +276,7 @@ class OpenHandler : public PacketHandler {
   Broker* broker_;
   SharedSubject subject_;
   std::string refusal_;
+  std::optional<pid_t> session_;
   bool greeted_ = false;
   // Kept between packets, so that the usual request allocates next to nothing.
   proto::Request request_;

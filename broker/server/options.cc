@@ -29,6 +29,8 @@ struct Words {
   std::string vm_user = "libvirt-qemu";
   std::string control_group;
   std::string peer_label;
+  std::string drift = "pool";
+  std::vector<std::string> pools;
 };
 
 std::optional<unsigned> ParseNumber(const std::string& text) {
@@ -100,6 +102,23 @@ Result<std::string> AbsoluteDirectory(const char* option, const std::string& tex
   return clean;
 }
 
+Result<whitelist::DriftRules> ParseDrift(const Words& words) {
+  const auto policy = whitelist::ParseDriftPolicy(words.drift);
+  if (!policy) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--drift is pool, strict or trust, not " + Quote(words.drift));
+  }
+  whitelist::DriftRules rules{*policy, {}};
+  for (const std::string& pool : words.pools) {
+    auto path = CanonicalPath::Parse(pool);
+    if (!path) {
+      return Fail(ErrorCode::kInvalidArgument, "--pool: " + path.error().context);
+    }
+    rules.pools.push_back(std::move(*path));
+  }
+  return rules;
+}
+
 Result<Options> FromWords(const Words& words) {
   Options options;
   const auto vm = ParseUuid(words.vm);
@@ -124,6 +143,11 @@ Result<Options> FromWords(const Words& words) {
   if (!words.peer_label.empty()) {
     options.peer_label = words.peer_label;
   }
+  auto drift = ParseDrift(words);
+  if (!drift) {
+    return tl::make_unexpected(drift.error());
+  }
+  options.drift = std::move(*drift);
   return options;
 }
 
@@ -139,6 +163,11 @@ void Declare(CLI::App* app, Words* words) {
                   "group (name or number) whose members may use the control socket beside root");
   app->add_option("--peer-label", words->peer_label,
                   "security label that an open client must have, exactly");
+  app->add_option("--drift", words->drift,
+                  "what to do when headers of a disk lead to a file that no job explains: pool "
+                  "(follow beside known files and in pools), strict, trust")
+      ->capture_default_str();
+  app->add_option("--pool", words->pools, "directory below which files may join a chain");
   app->set_config("--config", "", "file with any of these options, as name = \"value\" lines");
   app->set_version_flag("--version", "openhookd " OPENHOOK_VERSION);
 }

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "broker/base/result.h"
+#include "broker/whitelist/drift.h"
 
 namespace openhook::server {
 
@@ -23,6 +24,7 @@ struct Options {
   gid_t vm_gid = 0;
   std::optional<gid_t> control_group;
   std::optional<std::string> peer_label;
+  whitelist::DriftRules drift;
 
   [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }
   [[nodiscard]] std::string AuditPath() const { return state_dir + "/" + vm + ".audit.jsonl"; }

@@ -21,7 +21,8 @@ Result<void> DropPrivileges() {
   capng_clear(CAPNG_SELECT_BOTH);
   if (privileged) {
     for (const capng_type_t set : {CAPNG_EFFECTIVE, CAPNG_PERMITTED}) {
-      capng_updatev(CAPNG_ADD, set, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, -1);
+      capng_updatev(CAPNG_ADD, set, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
+                    CAP_SYS_PTRACE, -1);
     }
   }
   // The bounding set is taken away with it, where we may; without CAP_SETPCAP no_new_privs has to

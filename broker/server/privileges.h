@@ -9,10 +9,11 @@
 
 namespace openhook::server {
 
-// As root: keeps only CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH (to open what the VM's user may not)
-// and CAP_FOWNER (to set the mode of files made in others' directories), in every set. For every
-// user: no_new_privs, not dumpable (so that a process of the same uid cannot read or trace the
-// broker), umask 077. Errors: the kernel's; the broker does not run with more than it needs.
+// As root: keeps only CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH (to open what the VM's user may
+// not), CAP_FOWNER (to set the mode of files made in others' directories) and CAP_SYS_PTRACE (to
+// see in /proc what the VM's processes have open), in every set. For every user: no_new_privs, not
+// dumpable (so that a process of the same uid cannot read or trace the broker), umask 077. Errors:
+// the kernel's; the broker does not run with more than it needs.
 Result<void> DropPrivileges();
 
 }  // namespace openhook::server

@@ -15,6 +15,15 @@ std::optional<std::size_t> ChainRecord::Find(const CanonicalPath& path) const {
   return found == images.end() ? std::nullopt : std::optional<std::size_t>(found - images.begin());
 }
 
+std::set<CanonicalPath> ChainRecord::FilesOf(const std::vector<ChainImage>& images) {
+  std::set<CanonicalPath> files;
+  for (const ChainImage& image : images) {
+    files.insert(image.path);
+    files.insert(image.parts.begin(), image.parts.end());
+  }
+  return files;
+}
+
 Result<void> CheckDiskName(const std::string& disk) {
   if (disk.empty() || disk.size() >= PATH_MAX || disk.find('\0') != std::string::npos) {
     return Fail(ErrorCode::kInvalidArgument,

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct ChainRecord {
   bool operator==(const ChainRecord&) const = default;
   // Position of the image with this path (the images' own paths; not their parts).
   [[nodiscard]] std::optional<std::size_t> Find(const CanonicalPath& path) const;
+  // The images and their parts.
+  [[nodiscard]] std::set<CanonicalPath> Files() const { return FilesOf(images); }
+  static std::set<CanonicalPath> FilesOf(const std::vector<ChainImage>& images);
 };
 
 // Names of disks come from outside. Errors: kInvalidArgument with the rule.

@@ -14,19 +14,10 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kPolicyWords = {"pool", "strict", "trust"};
 
-std::set<CanonicalPath> FilesOf(const std::vector<ChainImage>& images) {
-  std::set<CanonicalPath> files;
-  for (const ChainImage& image : images) {
-    files.insert(image.path);
-    files.insert(image.parts.begin(), image.parts.end());
-  }
-  return files;
-}
-
 std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist) {
   std::set<CanonicalPath> directories;
   for (const auto& [disk, chain] : whitelist.chains()) {
-    for (const CanonicalPath& file : FilesOf(chain.images)) {
+    for (const CanonicalPath& file : chain.Files()) {
       directories.insert(file.Parent());
     }
   }
@@ -103,9 +94,9 @@ Result<void> MayFollow(const Whitelist& whitelist, const ChainRecord& record,
   if (rules.policy == DriftPolicy::kStrict) {
     return Refuse(record, *drift, "the policy is drift = \"strict\"");
   }
-  const std::set<CanonicalPath> recorded = FilesOf(record.images);
+  const std::set<CanonicalPath> recorded = record.Files();
   const std::set<CanonicalPath> known = KnownDirectories(whitelist);
-  for (const CanonicalPath& file : FilesOf(seen)) {
+  for (const CanonicalPath& file : ChainRecord::FilesOf(seen)) {
     if (!recorded.contains(file) && !IsInPool(file, known, rules.pools)) {
       return Refuse(record, *drift,
                     Quote(file.str()) +

@@ -45,6 +45,8 @@ std::optional<JobKind> ParseJobKind(std::string_view word) {
 
 std::string LeaseOf(const std::string& job_id) { return std::string(kLeasePrefix) + job_id; }
 
+bool IsJobLease(std::string_view lease) { return lease.starts_with(kLeasePrefix); }
+
 Result<void> CheckJobId(const std::string& id) {
   const bool short_enough = id.size() + kLeasePrefix.size() <= limits::kMaxLeaseNameBytes;
   if (id.empty() || !short_enough || !std::all_of(id.begin(), id.end(), IsIdByte)) {

@@ -79,6 +79,8 @@ std::optional<JobKind> ParseJobKind(std::string_view word);
 // "job:" and the id.
 std::string LeaseOf(const std::string& job_id);
 
+bool IsJobLease(std::string_view lease);
+
 // Ids come from outside. Errors: kInvalidArgument with the rule.
 Result<void> CheckJobId(const std::string& id);
 

@@ -5,6 +5,7 @@
 
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
+#include "broker/whitelist/chain_grant.h"
 #include "broker/whitelist/job_plan.h"
 
 namespace openhook::whitelist {
@@ -24,20 +25,6 @@ bool BringsImages(JobKind kind) {
 bool NeedsChain(JobKind kind) {
   return kind == JobKind::kCommit || kind == JobKind::kStream || kind == JobKind::kMirror ||
          kind == JobKind::kSnapshot || kind == JobKind::kReopen;
-}
-
-bool IsPart(const Grant& grant) { return grant.role == "data-file" || grant.role == "extent"; }
-
-std::vector<ChainImage> ImagesOf(const std::vector<Grant>& grants) {
-  std::vector<ChainImage> images;
-  for (const Grant& grant : grants) {
-    if (IsPart(grant) && !images.empty()) {
-      images.back().parts.push_back(grant.path);
-    } else {
-      images.push_back({grant.path, grant.format, {}});
-    }
-  }
-  return images;
 }
 
 // The next free "commit-1", "commit-2", ...
@@ -66,6 +53,10 @@ Result<void> CheckShape(const JobRequest& request, const std::vector<Grant>& tar
   }
   if (request.kind == JobKind::kCommit && !request.base) {
     return Senseless(request, "needs the image that is written to: name it with --base");
+  }
+  if (IsJobLease(request.lease)) {
+    return Senseless(request, "gives a disk to a lease that lasts, and " + Quote(request.lease) +
+                                  " would end with its job");
   }
   if (request.kind == JobKind::kAttach || !request.lease.empty()) {
     if (auto named = CheckLeaseName(request.lease); !named) {

@@ -6,6 +6,7 @@
 
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
+#include "broker/whitelist/chain_grant.h"
 #include "broker/whitelist/job_plan.h"
 
 namespace openhook::whitelist {
@@ -35,15 +36,6 @@ Shares SharesOf(const ChainRecord& chain, GrantAccess active) {
   return shares;
 }
 
-std::set<CanonicalPath> FilesOf(const ChainRecord& chain) {
-  std::set<CanonicalPath> files;
-  for (const ChainImage& image : chain.images) {
-    files.insert(image.path);
-    files.insert(image.parts.begin(), image.parts.end());
-  }
-  return files;
-}
-
 GrantAccess AccessTo(const ChainRecord& chain) {
   return chain.writable ? GrantAccess::kReadWrite : GrantAccess::kRead;
 }
@@ -61,7 +53,7 @@ class Ending {
   Result<void> SetChain(const ChainRecord& chain, GrantAccess active) {
     const auto old = whitelist_.chains().find(chain.disk);
     if (old != whitelist_.chains().end()) {
-      TakeBackAllBut(FilesOf(chain), old->second);
+      TakeBackLeaving(whitelist_, old->second, chain, &change_);
     }
     for (const auto& [path, share] : SharesOf(chain, active)) {
       if (auto given = Give(chain, path, share); !given) {
@@ -109,38 +101,12 @@ class Ending {
     from_job_.insert_or_assign(file.path, std::move(grant));
   }
 
-  // Another disk of the same lease may stand on the same image.
-  [[nodiscard]] bool IsInAnotherChain(const ChainRecord& chain, const CanonicalPath& path) const {
-    return std::any_of(whitelist_.chains().begin(), whitelist_.chains().end(), [&](const auto& it) {
-      return it.first != chain.disk && it.second.lease == chain.lease &&
-             FilesOf(it.second).contains(path);
-    });
-  }
-
-  void TakeBackAllBut(const std::set<CanonicalPath>& kept, const ChainRecord& old) {
-    for (const CanonicalPath& path : FilesOf(old)) {
-      const Grant* grant = OwnGrant(old.lease, path);
-      if (!kept.contains(path) && grant != nullptr && !IsInAnotherChain(old, path)) {
-        change_.removed.push_back(grant->id);
-      }
-    }
-  }
-
-  [[nodiscard]] const Grant* OwnGrant(const std::string& lease, const CanonicalPath& path) const {
-    for (const Grant* grant : whitelist_.GrantsOf(path)) {
-      if (grant->lease == lease && grant->ended_unix == 0) {
-        return grant;
-      }
-    }
-    return nullptr;
-  }
-
   Result<void> Give(const ChainRecord& chain, const CanonicalPath& path, const Share& share) {
-    const Grant* own = OwnGrant(chain.lease, path);
+    const Grant* own = whitelist_.FindLive(chain.lease, path);
     const bool serves = own != nullptr && own->depth == share.depth &&
                         (share.role.empty() || own->role == share.role);
     if (serves && (own->access == share.access ||
-                   (own->access > share.access && IsInAnotherChain(chain, path)))) {
+                   (own->access > share.access && AnotherChainHas(whitelist_, chain, path)))) {
       return {};
     }
     const auto brought = from_job_.find(path);

@@ -109,9 +109,9 @@ Result<void> Whitelist::CheckAliases(const Grant& grant) const {
   return {};
 }
 
-const Grant* Whitelist::FindSame(const Grant& grant) const {
-  for (const Grant* other : GrantsOf(grant.path)) {
-    if (other->lease == grant.lease && other->ended_unix == 0) {
+const Grant* Whitelist::FindLive(std::string_view lease, const CanonicalPath& path) const {
+  for (const Grant* other : GrantsOf(path)) {
+    if (other->lease == lease && other->ended_unix == 0) {
       return other;
     }
   }
@@ -146,7 +146,7 @@ Result<Change> Whitelist::PlanGrants(std::vector<Grant> grants) const {
       return Fail(ErrorCode::kInvalidArgument,
                   "the request names " + Quote(grant.path.str()) + " twice for one lease");
     }
-    if (const Grant* same = FindSame(grant)) {
+    if (const Grant* same = FindLive(grant.lease, grant.path)) {
       change.removed.push_back(same->id);
     }
     for (Grant& outdated : OutdatedBy(grant)) {

@@ -113,6 +113,8 @@ class Whitelist {
   [[nodiscard]] GrantId next_id() const { return next_id_; }
   [[nodiscard]] std::size_t LeaseCount() const;
   [[nodiscard]] std::vector<const Grant*> GrantsOf(const CanonicalPath& path) const;
+  // The grant that a live lease has for this path; null: none.
+  [[nodiscard]] const Grant* FindLive(std::string_view lease, const CanonicalPath& path) const;
   // Ids of what a live lease gives, rising.
   [[nodiscard]] std::vector<GrantId> GrantsOfLease(std::string_view lease) const;
 
@@ -121,7 +123,6 @@ class Whitelist {
   [[nodiscard]] Result<void> CheckLeaseMayEnd(std::string_view lease) const;
   [[nodiscard]] std::vector<std::string> ChainsWithoutGrants(
       const std::set<GrantId>& removed) const;
-  [[nodiscard]] const Grant* FindSame(const Grant& grant) const;
   [[nodiscard]] std::vector<Grant> OutdatedBy(const Grant& grant) const;
   void ForgetCreated(const CanonicalPath& path);
   void AddGrant(const Grant& grant);

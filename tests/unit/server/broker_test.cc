@@ -48,7 +48,7 @@ TEST(Broker, RevokeReturnsWhatItTook) {
   TestBroker broker;
   const std::string file = broker.tree.File("images/a.img");
   ASSERT_TRUE(broker.Give(file, GrantAccess::kRead));
-  EXPECT_EQ(broker->Revoke("", {broker.tree.Path("images/./a.img")}, nullptr)->size(), 1U);
+  EXPECT_EQ(broker->Revoke("", {broker.tree.Path("images/./a.img")}, nullptr)->grants.size(), 1U);
   EXPECT_FALSE(broker->Revoke("domain", {}, nullptr));
   broker.Restart();
   EXPECT_TRUE(broker->whitelist().grants().empty());

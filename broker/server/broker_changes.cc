@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The part of the broker that changes the whitelist for an administrator or a manager: grants,
+// revokes and jobs. Each change is resolved, planned, made durable and applied, and is one event.
+
+#include <algorithm>
+#include <ctime>
+
+#include "broker/base/text.h"
+#include "broker/fs/process.h"
+#include "broker/server/broker.h"
+#include "broker/server/grant_resolver.h"
+
+namespace openhook::server {
+
+namespace {
+
+using whitelist::Change;
+using whitelist::JobPlan;
+
+std::string Plural(std::size_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// The names a change event is filed under: the first path says enough for a search, the sentence
+// says how many there are.
+audit::Event ChangeEvent(audit::Operation operation, const std::string& lease, std::string path,
+                         std::string_view access, SharedSubject subject) {
+  audit::Event event;
+  event.operation = operation;
+  event.path = std::move(path);
+  event.access = access;
+  event.rule = ToString(operation);
+  event.leases = std::make_shared<std::vector<std::string>>(1, lease);
+  event.subject = std::move(subject);
+  return event;
+}
+
+audit::Event GrantEvent(const std::string& lease, const std::vector<WantedGrant>& wanted,
+                        SharedSubject subject) {
+  return ChangeEvent(audit::Operation::kGrant, lease, wanted.empty() ? "" : wanted.front().path,
+                     wanted.empty() ? "" : ToString(wanted.front().access), std::move(subject));
+}
+
+// Completes the event with the error and passes it on.
+class Refuser {
+ public:
+  explicit Refuser(audit::PendingEvent* event) : event_(event) {}
+  tl::unexpected<Error> operator()(const Error& error) const {
+    event_->Failed(error.Message());
+    return tl::make_unexpected(error);
+  }
+
+ private:
+  audit::PendingEvent* event_;
+};
+
+std::vector<whitelist::Grant> EndedIn(const Change& change) {
+  std::vector<whitelist::Grant> ended;
+  std::copy_if(change.added.begin(), change.added.end(), std::back_inserter(ended),
+               [](const whitelist::Grant& grant) { return grant.ended_unix != 0; });
+  return ended;
+}
+
+std::string KeptSuffix(const Change& change) {
+  const std::size_t kept = EndedIn(change).size();
+  return kept == 0 ? "" : "; the VM still has " + Plural(kept, "file") + " of them open";
+}
+
+}  // namespace
+
+Result<std::vector<whitelist::Grant>> Broker::Resolve(
+    const std::string& lease, const std::vector<WantedGrant>& wanted) const {
+  std::vector<whitelist::Grant> grants;
+  for (const WantedGrant& one : wanted) {
+    auto grant = ResolveGrant(one, lease, options_);
+    if (!grant) {
+      return tl::make_unexpected(grant.error());
+    }
+    grants.push_back(std::move(*grant));
+  }
+  return grants;
+}
+
+Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
+                             SharedSubject subject) {
+  audit::PendingEvent event(&audit_, GrantEvent(lease, wanted, std::move(subject)));
+  const Refuser refuse(&event);
+  if (wanted.empty()) {
+    return refuse({ErrorCode::kInvalidArgument, 0, "the request grants nothing"});
+  }
+  auto grants = Resolve(lease, wanted);
+  if (!grants) {
+    return refuse(grants.error());
+  }
+  auto change = whitelist_.PlanGrants(std::move(*grants));
+  if (!change) {
+    return refuse(change.error());
+  }
+  if (auto committed = Commit(*change); !committed) {
+    return refuse(committed.error());
+  }
+  event.Allowed(Plural(wanted.size(), "file") + " granted");
+  return change;
+}
+
+Result<Change> Broker::GrantChain(const whitelist::WantedChain& chain,
+                                  const std::vector<WantedGrant>& wanted, SharedSubject subject) {
+  audit::PendingEvent event(&audit_, GrantEvent(chain.lease, wanted, std::move(subject)));
+  const Refuser refuse(&event);
+  if (wanted.empty()) {
+    return refuse({ErrorCode::kInvalidArgument, 0, "the request grants nothing"});
+  }
+  auto grants = Resolve(chain.lease, wanted);
+  if (!grants) {
+    return refuse(grants.error());
+  }
+  auto change = PlanChainGrant(whitelist_, chain, std::move(*grants), options_.drift);
+  if (!change) {
+    return refuse(change.error());
+  }
+  if (auto committed = CommitEnding(&*change); !committed) {
+    return refuse(committed.error());
+  }
+  event.Allowed("the chain of the disk " + Quote(chain.disk) + ", " +
+                Plural(wanted.size(), "file") + ", granted" + KeptSuffix(*change));
+  return change;
+}
+
+Result<Broker::Taken> Broker::Revoke(const std::string& lease,
+                                     const std::vector<std::string>& paths, SharedSubject subject) {
+  audit::PendingEvent event(
+      &audit_, ChangeEvent(audit::Operation::kRevoke, lease, paths.empty() ? "" : paths.front(), "",
+                           std::move(subject)));
+  const Refuser refuse(&event);
+  std::vector<std::string> names;
+  for (const std::string& path : paths) {
+    auto clean = LexicalClean(path, "");
+    if (!clean) {
+      return refuse(clean.error());
+    }
+    names.push_back(std::move(*clean));
+  }
+  auto change = whitelist_.PlanRevoke(lease, names);
+  if (!change) {
+    return refuse(change.error());
+  }
+  Taken taken;
+  for (const auto id : change->removed) {
+    taken.grants.push_back(whitelist_.grants().at(id));
+  }
+  if (auto committed = CommitEnding(&*change); !committed) {
+    return refuse(committed.error());
+  }
+  taken.still_held = EndedIn(*change);
+  event.Allowed(Plural(taken.grants.size(), "grant") + " taken back" + KeptSuffix(*change));
+  return taken;
+}
+
+Result<whitelist::JobRequest> Broker::NameJob(const WantedJob& wanted) const {
+  whitelist::JobRequest request = wanted.request;
+  const auto canonical = [&](const std::string& name) -> Result<CanonicalPath> {
+    const auto clean = LexicalClean(name, "");
+    if (!clean) {
+      return tl::make_unexpected(clean.error());
+    }
+    const auto found = whitelist_.Find(*clean);
+    return found.entry != nullptr ? found.entry->path : CanonicalPath::Parse(*clean);
+  };
+  for (const auto& [name, image] :
+       {std::pair(&wanted.top, &request.top), std::pair(&wanted.base, &request.base)}) {
+    if (!name->empty()) {
+      const auto path = canonical(*name);
+      if (!path) {
+        return tl::make_unexpected(path.error());
+      }
+      *image = *path;
+    }
+  }
+  if (whitelist_.FindChain(request.disk) == nullptr && request.disk.starts_with('/')) {
+    if (const auto path = canonical(request.disk)) {
+      request.disk = path->str();
+    }
+  }
+  if (request.owner.pid != 0) {
+    const auto ticks = fs::StartTicksOf(request.owner.pid);
+    if (!ticks) {
+      return Fail(ErrorCode::kNotFound, "the process " + std::to_string(request.owner.pid) +
+                                            " that is to answer for the job does not exist");
+    }
+    request.owner.start_ticks = *ticks;
+  }
+  return request;
+}
+
+Result<JobPlan> Broker::BeginJob(const WantedJob& wanted, SharedSubject subject) {
+  audit::PendingEvent event(
+      &audit_,
+      ChangeEvent(audit::Operation::kJobBegin,
+                  wanted.request.id.empty() ? "" : whitelist::LeaseOf(wanted.request.id),
+                  wanted.targets.empty() ? wanted.request.disk : wanted.targets.front().path,
+                  ToString(wanted.request.kind), std::move(subject)));
+  const Refuser refuse(&event);
+  auto request = NameJob(wanted);
+  if (!request) {
+    return refuse(request.error());
+  }
+  auto targets = Resolve("", wanted.targets);
+  if (!targets) {
+    return refuse(targets.error());
+  }
+  auto plan = PlanJobBegin(whitelist_, std::move(*request), std::move(*targets), ::time(nullptr));
+  if (!plan) {
+    return refuse(plan.error());
+  }
+  if (!plan->change.IsEmpty()) {
+    if (auto committed = Commit(plan->change); !committed) {
+      return refuse(committed.error());
+    }
+  }
+  event.Allowed("the job " + plan->job.request.id +
+                (plan->change.IsEmpty() ? " had begun before" : " has begun"));
+  return plan;
+}
+
+Result<JobPlan> Broker::EndJob(const std::string& id, whitelist::JobState outcome,
+                               SharedSubject subject) {
+  audit::PendingEvent event(&audit_, ChangeEvent(audit::Operation::kJobEnd, whitelist::LeaseOf(id),
+                                                 "", ToString(outcome), std::move(subject)));
+  const Refuser refuse(&event);
+  auto plan = PlanJobEnd(whitelist_, id, outcome, ::time(nullptr));
+  if (!plan) {
+    return refuse(plan.error());
+  }
+  if (!plan->change.IsEmpty()) {
+    if (auto committed = CommitEnding(&plan->change); !committed) {
+      return refuse(committed.error());
+    }
+  }
+  event.Allowed("the job " + id + (plan->change.IsEmpty() ? " had ended before" : " has ended") +
+                KeptSuffix(plan->change));
+  return plan;
+}
+
+}  // namespace openhook::server
