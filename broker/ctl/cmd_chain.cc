@@ -86,17 +86,26 @@ Result<void> RunChain(const Invocation& invocation, const ChainOptions& options)
 void AddChainCommand(CLI::App* app, const Invocation& invocation, Action* chosen) {
   CLI::App* chain = app->add_subcommand(
       "chain",
-      "The files that an image consists of: backing files and data files (needs no broker)");
+      "The files that an image consists of: backing files and data files (needs no broker); or "
+      "what the broker has recorded of the VM's disks: list, check, accept");
   const auto options = std::make_shared<ChainOptions>();
   chain->add_option("image", options->image, "The image, spelled as QEMU will spell it")
-      ->required()
       ->type_name("PATH");
   chain
       ->add_option("--format", options->format,
                    "Its format (qcow2, qed, raw); not given: probed, with a warning")
       ->type_name("FORMAT");
-  chain->footer("Example: openhookctl chain /srv/images/vm1.qcow2 --format qcow2");
-  chain->callback([&invocation, chosen, options] {
+  chain->footer(
+      "Examples: openhookctl chain /srv/images/vm1.qcow2 --format qcow2\n"
+      "          openhookctl chain accept vda");
+  AddChainRecordCommands(chain, invocation, chosen);
+  chain->callback([&invocation, chosen, options, chain] {
+    if (!chain->get_subcommands().empty()) {
+      return;
+    }
+    if (options->image.empty()) {
+      throw CLI::RequiredError("an image");
+    }
     *chosen = [&invocation, options] { return RunChain(invocation, *options); };
   });
 }

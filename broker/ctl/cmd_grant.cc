@@ -28,6 +28,9 @@ struct GrantOptions {
   std::string format;
   std::string lease;
   std::string source;
+  std::string disk;
+  bool incoming = false;
+  bool accept_drift = false;
 };
 
 proto::GrantAccess AccessOf(const GrantOptions& options) {
@@ -59,7 +62,14 @@ Result<proto::GrantRequest> RequestForChain(const Invocation& invocation,
   for (const std::string& warning : read->chain.warnings) {
     invocation.err << "openhookctl: warning: " << warning << '\n';
   }
-  return GrantsOfChain(read->chain, read->opener, {AccessOf(options), options.source});
+  Result<proto::GrantRequest> request =
+      GrantsOfChain(read->chain, read->opener, {AccessOf(options), options.source});
+  if (request) {
+    request->set_disk(options.disk.empty() ? read->chain.members.front().path.str() : options.disk);
+    request->set_disk_writable(options.write || options.incoming);
+    request->set_accept_drift(options.accept_drift);
+  }
+  return request;
 }
 
 Result<void> RunGrant(const Invocation& invocation, const GrantOptions& options) {
@@ -105,6 +115,20 @@ void AddGrantCommand(CLI::App* app, const Invocation& invocation, Action* chosen
   grant->add_option("--format", options->format, "The image's format (qcow2, qed, raw)")
       ->needs(chain)
       ->type_name("FORMAT");
+  grant
+      ->add_option("--disk", options->disk,
+                   "Name of the disk in this VM, e.g. vda; not given: the image's path")
+      ->needs(chain)
+      ->type_name("NAME");
+  grant
+      ->add_flag("--incoming", options->incoming,
+                 "The VM is to be migrated in: it writes only when a migrate-in job says so")
+      ->needs(chain)
+      ->excludes(write);
+  grant
+      ->add_flag("--accept-drift", options->accept_drift,
+                 "Believe the headers, whatever was known of this disk before")
+      ->needs(chain);
   grant->add_option("--lease", options->lease, "Owner of the grant; not given: admin:YOUR-NAME")
       ->check(LeaseNameValidator())
       ->type_name("LEASE");

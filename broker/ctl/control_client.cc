@@ -171,6 +171,14 @@ Result<proto::ControlReply> ControlClient::Call(proto::ControlRequest request) {
   return Receive(Patience::kDeadline);
 }
 
+Result<proto::ControlReply> ControlClient::TryCall(proto::ControlRequest request) {
+  Result<void> sent = Send(std::move(request));
+  if (!sent) {
+    return tl::make_unexpected(std::move(sent).error());
+  }
+  return ReceiveAny(Patience::kDeadline);
+}
+
 Result<void> ControlClient::Send(proto::ControlRequest request) {
   request.set_id(++last_id_);
   const std::string packet = request.SerializeAsString();
@@ -192,6 +200,10 @@ Result<void> ControlClient::Send(proto::ControlRequest request) {
 }
 
 Result<proto::ControlReply> ControlClient::Receive(Patience patience) {
+  return ReceiveAny(patience).and_then(RequireOk);
+}
+
+Result<proto::ControlReply> ControlClient::ReceiveAny(Patience patience) {
   std::vector<char> buffer(limits::kMaxControlPacket);
   ReceivedBundle bundle;
   do {
@@ -206,7 +218,7 @@ Result<proto::ControlReply> ControlClient::Receive(Patience patience) {
       reply.id() != last_id_) {
     return Fail(ErrorCode::kCorrupt, "the broker's answer is not one to this request");
   }
-  return RequireOk(std::move(reply));
+  return reply;
 }
 
 }  // namespace openhook::ctl

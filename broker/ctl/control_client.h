@@ -29,6 +29,9 @@ class ControlClient {
   // Sends `request` (its id is set here) and waits for the one reply, at most kReplySeconds.
   Result<proto::ControlReply> Call(proto::ControlRequest request);
 
+  // The same, with an outcome other than OK as a reply and not as an Error.
+  Result<proto::ControlReply> TryCall(proto::ControlRequest request);
+
   // For a request with many replies (watch): the send alone, then one reply after the other.
   Result<void> Send(proto::ControlRequest request);
   enum class Patience : std::uint8_t { kDeadline, kForever };
@@ -38,6 +41,7 @@ class ControlClient {
   ControlClient(UniqueFd socket, std::string socket_path)
       : socket_(std::move(socket)), socket_path_(std::move(socket_path)) {}
   Result<void> Greet();
+  Result<proto::ControlReply> ReceiveAny(Patience patience);
 
   UniqueFd socket_;
   std::string socket_path_;

@@ -87,6 +87,7 @@ Json GrantToJson(const proto::GrantInfo& grant) {
   json["mount_id"] = grant.mount_id();
   json["created"] = TimeFromSeconds(grant.created_unix());
   json["stale"] = grant.stale();
+  json["ended"] = grant.ended_unix() != 0;
   return json;
 }
 
@@ -118,6 +119,62 @@ Json ChangeToJson(const proto::ChangeReply& change) {
   Json json;
   json["generation"] = change.generation();
   json["grants"] = GrantsToJson(change.grants());
+  json["still_held"] = GrantsToJson(change.still_held());
+  return json;
+}
+
+Json JobToJson(const proto::JobInfo& job) {
+  Json json;
+  json["id"] = job.id();
+  json["kind"] = JobKindWord(job.kind());
+  json["state"] = JobStateWord(job.state());
+  SetPath(&json, "disk", job.disk());
+  SetPath(&json, "top", job.top());
+  SetPath(&json, "base", job.base());
+  json["write"] = job.write();
+  json["shallow"] = job.shallow();
+  json["targets"] = Objects(
+      job.targets(), [](const std::string& path) { return IsUtf8(path) ? path : Escape(path); });
+  json["owner"] = job.owner();
+  json["owner_pid"] = job.owner_pid();
+  json["owner_state"] = JobOwnerStateWord(job.owner_state());
+  json["started"] = TimeFromSeconds(job.started_unix());
+  json["ended"] = job.ended_unix() == 0 ? Json(nullptr) : Json(TimeFromSeconds(job.ended_unix()));
+  return json;
+}
+
+Json JobReplyToJson(const proto::JobReply& reply) {
+  Json json;
+  json["job"] = JobToJson(reply.job());
+  json["change"] = ChangeToJson(reply.change());
+  return json;
+}
+
+Json ChainRecordToJson(const proto::ChainInfo& chain) {
+  Json json;
+  SetPath(&json, "disk", chain.disk());
+  json["lease"] = chain.lease();
+  json["writable"] = chain.writable();
+  json["images"] = Objects(chain.images(), [](const proto::ChainImage& image) {
+    Json one;
+    SetPath(&one, "path", image.path());
+    one["format"] = image.format();
+    one["parts"] = Objects(
+        image.parts(), [](const std::string& path) { return IsUtf8(path) ? path : Escape(path); });
+    return one;
+  });
+  return json;
+}
+
+Json HoldersToJson(std::string_view path, const proto::HoldersReply& reply) {
+  Json json;
+  SetPath(&json, "path", path);
+  json["holders"] = Objects(reply.holders(), [](const proto::HoldersReply::Holder& holder) {
+    return Json{{"pid", holder.pid()},
+                {"program", holder.program()},
+                {"access", holder.write() ? "read-write" : "read"}};
+  });
+  json["grants"] = GrantsToJson(reply.grants());
   return json;
 }
 
@@ -156,6 +213,9 @@ Json StatusToJson(const proto::StatusReply& status) {
   json["vm_uid"] = status.vm_uid();
   json["peer_label_demanded"] = !status.peer_label().empty();
   json["peer_label"] = status.peer_label();
+  json["running_jobs"] = status.running_jobs();
+  json["ended_held"] = status.ended_held();
+  json["drift"] = status.drift();
   json["path_resolution"] = status.openat2();
   return json;
 }

@@ -26,6 +26,10 @@ Json GrantToJson(const proto::GrantInfo& grant);
 Json GrantsToJson(const google::protobuf::RepeatedPtrField<proto::GrantInfo>& grants);
 Json EventToJson(const proto::Event& event);
 Json ChangeToJson(const proto::ChangeReply& change);
+Json JobToJson(const proto::JobInfo& job);
+Json JobReplyToJson(const proto::JobReply& reply);
+Json ChainRecordToJson(const proto::ChainInfo& chain);
+Json HoldersToJson(std::string_view path, const proto::HoldersReply& reply);
 Json ExplainToJson(std::string_view path, const proto::ExplainReply& explained);
 // Without the fields on Landlock, which cmd_status adds.
 Json StatusToJson(const proto::StatusReply& status);

@@ -21,7 +21,8 @@ std::string SourceOf(const proto::GrantInfo& grant) {
 }
 
 std::string KindOf(const proto::GrantInfo& grant) {
-  return std::string(KindWord(grant.kind())) + (grant.stale() ? " STALE" : "");
+  return std::string(KindWord(grant.kind())) + (grant.stale() ? " STALE" : "") +
+         (grant.ended_unix() != 0 ? " ENDED" : "");
 }
 
 // "by pid 4711 uid 64055", with what the kernel knows of the peer's label.

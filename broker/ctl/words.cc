@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "broker/base/text.h"
@@ -11,6 +13,12 @@
 namespace openhook::ctl {
 
 namespace {
+
+// In the order of proto::JobKind.
+constexpr std::array<std::string_view, 11> kJobKinds = {
+    "commit", "stream", "mirror", "backup",     "snapshot",    "reopen",
+    "change", "attach", "save",   "migrate-in", "migrate-out",
+};
 
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr std::int64_t kNanosecondsPerMillisecond = 1'000'000;
@@ -55,6 +63,47 @@ std::string_view KindWord(proto::FileKind kind) {
       return "directory";
     case proto::FILE_KIND_ABSENT:
       return "absent";
+    default:
+      return "unknown";
+  }
+}
+
+std::string_view JobKindWord(proto::JobKind kind) {
+  const auto index = static_cast<std::size_t>(kind) - 1;  // 0 is "not said"
+  return index < kJobKinds.size() ? kJobKinds[index] : "unknown";
+}
+
+proto::JobKind ParseJobKind(std::string_view word) {
+  const auto* found = std::find(kJobKinds.begin(), kJobKinds.end(), word);
+  return found == kJobKinds.end() ? proto::JOB_KIND_UNSPECIFIED
+                                  : static_cast<proto::JobKind>(found - kJobKinds.begin() + 1);
+}
+
+std::string JobKindWords() { return fmt::format("{}", fmt::join(kJobKinds, ", ")); }
+
+std::string_view JobStateWord(proto::JobState state) {
+  switch (state) {
+    case proto::JOB_STATE_RUNNING:
+      return "running";
+    case proto::JOB_STATE_COMPLETED:
+      return "completed";
+    case proto::JOB_STATE_PIVOTED:
+      return "pivoted";
+    case proto::JOB_STATE_ABORTED:
+      return "aborted";
+    default:
+      return "unknown";
+  }
+}
+
+std::string_view JobOwnerStateWord(proto::JobOwnerState state) {
+  switch (state) {
+    case proto::JOB_OWNER_STATE_NONE:
+      return "none";
+    case proto::JOB_OWNER_STATE_ALIVE:
+      return "alive";
+    case proto::JOB_OWNER_STATE_GONE:
+      return "gone";
     default:
       return "unknown";
   }

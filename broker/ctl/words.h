@@ -19,6 +19,17 @@ std::string_view AccessWord(proto::GrantAccess access);
 // "file", "block", "char", "fifo", "directory", "absent"; "unknown" as above.
 std::string_view KindWord(proto::FileKind kind);
 
+// "commit", "stream", ...; "unknown" as above.
+std::string_view JobKindWord(proto::JobKind kind);
+// JOB_KIND_UNSPECIFIED for a word that is none of these.
+proto::JobKind ParseJobKind(std::string_view word);
+// All of them, for a help text.
+std::string JobKindWords();
+// "running", "completed", "pivoted", "aborted"; "unknown" as above.
+std::string_view JobStateWord(proto::JobState state);
+// "none", "alive", "gone"; "unknown" as above.
+std::string_view JobOwnerStateWord(proto::JobOwnerState state);
+
 // "1 grant", "2 grants".
 std::string Count(std::uint64_t number, std::string_view thing);
 
