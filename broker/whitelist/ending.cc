@@ -78,19 +78,19 @@ Grant OfOwnFile(const CreatedFile& file) {
 // Everything that the change takes away, as grants; those that gave writing first, since one is
 // kept for each file.
 std::vector<Grant> TakenAway(const Whitelist& whitelist, const Change& change) {
-  std::vector<Grant> taken;
+  std::vector<Grant> writing;
+  std::vector<Grant> reading;
   for (const GrantId id : change.removed) {
     const Grant& grant = whitelist.grants().at(id);
     if (grant.ended_unix == 0 && MayBeHeld(grant)) {
-      taken.push_back(grant);
+      (grant.access == GrantAccess::kRead ? reading : writing).push_back(grant);
     }
   }
   for (const CanonicalPath& path : change.forgotten) {
-    taken.push_back(OfOwnFile(whitelist.created().at(path)));
+    writing.push_back(OfOwnFile(whitelist.created().at(path)));
   }
-  std::stable_partition(taken.begin(), taken.end(),
-                        [](const Grant& grant) { return grant.access != GrantAccess::kRead; });
-  return taken;
+  writing.insert(writing.end(), reading.begin(), reading.end());
+  return writing;
 }
 
 GrantId NextId(const Whitelist& whitelist, const Change& change) {

@@ -117,8 +117,9 @@ class Brokered:
         self.broker.control("revoke", "--lease", lease)
 
     def complaints(self, pid: int) -> list[str]:
-        readable = {grant.path for grant in self.broker.grants()}
-        writable = {grant.path for grant in self.broker.grants() if grant.access != "read"}
+        grants = self.broker.grants()
+        readable = {grant.path for grant in grants}
+        writable = {grant.path for grant in grants if grant.access != "read"}
         held = held_files(pid, self._workspace.images)
         wrong = [f"QEMU holds {one}" for one in held if not _is_granted(one, readable, writable)]
         kept = held_files(self.broker.pid, self._workspace.images)

@@ -31,6 +31,7 @@ class Grant:
     path: str
     access: str
     lease: str
+    ended: bool = False
 
 
 class Broker:
@@ -111,7 +112,23 @@ class Broker:
     def grants(self) -> list[Grant]:
         """The whitelist as the broker tells it."""
         listed = self.control("list")["grants"]
-        return [Grant(one["path"], one["access"], one["lease"]) for one in listed]
+        return [Grant(one["path"], one["access"], one["lease"], one["ended"]) for one in listed]
+
+    def begin(self, kind: str, *arguments: object) -> str:
+        """Begins a job and gives its id."""
+        words = [str(one) for one in arguments]
+        return str(self.control("job", "begin", kind, *words)["job"]["id"])
+
+    def end(self, job: str, outcome: str) -> None:
+        """Ends a job as completed, pivoted or aborted."""
+        self.control("job", "end", job, f"--{outcome}")
+
+    def chain(self, disk: str) -> list[str]:
+        """The recorded chain of a disk, the active image first."""
+        for one in self.control("chain", "list")["chains"]:
+            if one["disk"] == disk:
+                return [image["path"] for image in one["images"]]
+        raise KeyError(disk)
 
     def events(self) -> list[Any]:
         """The decisions that the broker has in memory, oldest first."""
