@@ -100,10 +100,11 @@ Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedG
   if (auto held = EnsureWriteLocks(*change); !held) {
     return refuse(held.error());
   }
-  if (auto committed = Commit(*change); !committed) {
+  // A grant that narrows an earlier one of its lease ends what that gave.
+  if (auto committed = CommitEnding(&*change); !committed) {
     return refuse(committed.error());
   }
-  event.Allowed(Plural(wanted.size(), "file") + " granted");
+  event.Allowed(Plural(wanted.size(), "file") + " granted" + KeptSuffix(*change));
   return change;
 }
 
