@@ -25,6 +25,7 @@ Result<proto::GrantSpec> SpecOfMember(const image::ChainMember& member, const Ch
   }
   spec.set_access(member.depth == 0 ? options.top : proto::GRANT_ACCESS_READ);
   spec.set_source(options.source);
+  spec.set_shareable(options.shareable && member.depth == 0);
   spec.set_format(std::string(image::ToString(member.format)));
   spec.set_role(std::string(image::ToString(member.role)));
   spec.set_depth(static_cast<std::uint32_t>(member.depth));

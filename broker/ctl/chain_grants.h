@@ -18,6 +18,7 @@ namespace openhook::ctl {
 struct ChainGrantOptions {
   proto::GrantAccess top = proto::GRANT_ACCESS_READ;  // of the image and its data file
   std::string source;
+  bool shareable = false;  // the image and its data file
 };
 
 // Errors: kUnsupported for a chain that only the image itself vouches for: see image::FormatSource.

@@ -25,6 +25,7 @@ struct GrantOptions {
   bool write = false;
   bool create = false;
   bool chain = false;
+  bool shareable = false;
   std::string format;
   std::string lease;
   std::string source;
@@ -46,6 +47,7 @@ Result<proto::GrantRequest> RequestForFile(const GrantOptions& options) {
   spec->set_path(options.path);
   spec->set_access(AccessOf(options));
   spec->set_source(options.source);
+  spec->set_shareable(options.shareable);
   return request;
 }
 
@@ -62,8 +64,8 @@ Result<proto::GrantRequest> RequestForChain(const Invocation& invocation,
   for (const std::string& warning : read->chain.warnings) {
     invocation.err << "openhookctl: warning: " << warning << '\n';
   }
-  Result<proto::GrantRequest> request =
-      GrantsOfChain(read->chain, read->opener, {AccessOf(options), options.source});
+  Result<proto::GrantRequest> request = GrantsOfChain(
+      read->chain, read->opener, {AccessOf(options), options.source, options.shareable});
   if (request) {
     request->set_disk(options.disk.empty() ? read->chain.members.front().path.str() : options.disk);
     request->set_disk_writable(options.write || options.incoming);
@@ -112,6 +114,11 @@ void AddGrantCommand(CLI::App* app, const Invocation& invocation, Action* chosen
       "--chain", options->chain,
       "The image and everything behind it; with --write the image alone becomes writable");
   chain->excludes("--create");
+  grant
+      ->add_flag("--shareable", options->shareable,
+                 "Other VMs may write to it too, if it is granted to them like that; with --chain "
+                 "the image alone")
+      ->needs(write);
   grant->add_option("--format", options->format, "The image's format (qcow2, qed, raw)")
       ->needs(chain)
       ->type_name("FORMAT");

@@ -88,6 +88,7 @@ Json GrantToJson(const proto::GrantInfo& grant) {
   json["created"] = TimeFromSeconds(grant.created_unix());
   json["stale"] = grant.stale();
   json["ended"] = grant.ended_unix() != 0;
+  json["shareable"] = grant.shareable();
   return json;
 }
 

@@ -25,6 +25,10 @@ std::string KindOf(const proto::GrantInfo& grant) {
          (grant.ended_unix() != 0 ? " ENDED" : "");
 }
 
+std::string AccessOf(const proto::GrantInfo& grant) {
+  return std::string(AccessWord(grant.access())) + (grant.shareable() ? ", shareable" : "");
+}
+
 // "by pid 4711 uid 64055", with what the kernel knows of the peer's label.
 std::string PeerOf(const proto::Event& event) {
   std::string text = fmt::format("pid {} uid {}", event.pid(), event.uid());
@@ -40,8 +44,8 @@ std::string RenderGrants(const google::protobuf::RepeatedPtrField<proto::GrantIn
   Table table(
       {{"ID", Align::kRight}, {"ACCESS"}, {"KIND"}, {"FORMAT"}, {"LEASE"}, {"SOURCE"}, {"PATH"}});
   for (const proto::GrantInfo& grant : grants) {
-    table.AddRow({std::to_string(grant.id()), std::string(AccessWord(grant.access())),
-                  KindOf(grant), grant.format(), grant.lease(), SourceOf(grant), grant.path()});
+    table.AddRow({std::to_string(grant.id()), AccessOf(grant), KindOf(grant), grant.format(),
+                  grant.lease(), SourceOf(grant), grant.path()});
     for (const std::string& alias : grant.aliases()) {
       table.AddRow({" ", " ", " ", " ", " ", "also as", alias});
     }

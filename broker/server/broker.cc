@@ -26,10 +26,11 @@ std::string Plural(std::size_t count, const char* noun) {
 }  // namespace
 
 Broker::Broker(Options options, store::Store store, whitelist::Whitelist whitelist,
-               std::vector<std::unique_ptr<audit::Sink>> sinks)
+               WriteLocks locks, std::vector<std::unique_ptr<audit::Sink>> sinks)
     : options_(std::move(options)),
       store_(std::move(store)),
       whitelist_(std::move(whitelist)),
+      locks_(std::move(locks)),
       audit_(std::move(sinks)) {}
 
 Result<std::unique_ptr<Broker>> Broker::Start(Options options,
@@ -52,21 +53,63 @@ Result<std::unique_ptr<Broker>> Broker::Start(Options options,
       return tl::make_unexpected(step.error());
     }
   }
+  auto locks = WriteLocks::Open(options.LockDir(), options.vm);
+  if (!locks) {
+    return tl::make_unexpected(locks.error());
+  }
   std::unique_ptr<Broker> broker(new Broker(std::move(options), std::move(*store),
-                                            std::move(loaded->whitelist), std::move(sinks)));
+                                            std::move(loaded->whitelist), std::move(*locks),
+                                            std::move(sinks)));
   audit::Event started;
   started.operation = audit::Operation::kStart;
   started.outcome = audit::Outcome::kAllow;
   started.reason = "serving with " + Plural(broker->whitelist_.grants().size(), "grant");
   broker->audit_.Record(std::move(started));
+  broker->RestoreLocks();
   return broker;
 }
 
+// A VM that runs is not taken down because another one took its file while the broker was away: it
+// reads on, and is refused the next open for writing.
+void Broker::RestoreLocks() {
+  const whitelist::RuleText& text = TextOf(whitelist::Rule::kLockedByAnotherVm);
+  for (WriteLocks::Missing& missing : locks_.Restore(whitelist_)) {
+    audit::Event event;
+    event.operation = audit::Operation::kStart;
+    event.outcome = audit::Outcome::kFail;
+    event.path = std::move(missing.path);
+    const bool conflict = missing.error.code == ErrorCode::kConflict;
+    event.rule = conflict ? text.word : "lock";
+    event.reason = missing.error.Message();
+    event.remedy = conflict ? text.remedy : "";
+    audit_.Record(std::move(event));
+  }
+}
+
 Result<void> Broker::Commit(const Change& change) {
+  auto locks = locks_.Prepare(whitelist_, change);
+  if (!locks) {
+    return tl::make_unexpected(locks.error());
+  }
   if (auto saved = store_.Save(change); !saved) {
     return saved;
   }
   whitelist_.Apply(change);
+  locks->Commit();
+  return {};
+}
+
+// A lock that was missing before the change is not a reason to refuse every change, but a grant
+// that would give nothing is.
+Result<void> Broker::EnsureWriteLocks(const Change& change) {
+  for (const whitelist::Grant& grant : change.added) {
+    const bool live = !grant.stale && grant.ended_unix == 0;
+    if (live && grant.identity && grant.access != whitelist::GrantAccess::kRead) {
+      if (auto held = locks_.Ensure(*grant.identity); !held) {
+        return held;
+      }
+    }
+  }
   return {};
 }
 
@@ -77,6 +120,22 @@ std::string Broker::CreatingLease(const whitelist::Entry& entry) const {
     }
   }
   return entry.leases->front();
+}
+
+// The file is new, so nobody else has a reason to hold its lock; but it does not leave without.
+Result<void> Broker::ConfirmCreated(const Change& change) {
+  auto locks = locks_.Prepare(whitelist_, change);
+  if (!locks) {
+    // What the program sees; the sentence is for the audit log.
+    locks.error().sys_errno = locks.error().code == ErrorCode::kLimit ? EDQUOT : EBUSY;
+    return tl::make_unexpected(locks.error());
+  }
+  if (auto saved = store_.SaveCreated(&change); !saved) {
+    return saved;
+  }
+  whitelist_.Apply(change);
+  locks->Commit();
+  return {};
 }
 
 Result<IoFd> Broker::CreateForVm(const Decision& decision, const OpenIntent& intent) {
@@ -116,11 +175,11 @@ Result<IoFd> Broker::CreateForVm(const Decision& decision, const OpenIntent& int
   }
   const Change change = whitelist_.PlanCreated(
       {*path, creating.lease, file->identity, creating.directory, creating.token});
-  if (auto saved = store_.SaveCreated(&change); !saved) {
+  if (auto confirmed = ConfirmCreated(change); !confirmed) {
     (void)fs::UnlinkIn(*directory, path->Name(), file->identity);
-    return tl::make_unexpected(saved.error());
+    (void)store_.SaveCreated(nullptr);
+    return tl::make_unexpected(confirmed.error());
   }
-  whitelist_.Apply(change);
   return std::move(file->fd);
 }
 

@@ -18,6 +18,7 @@
 #include "broker/fs/create.h"
 #include "broker/fs/holders.h"
 #include "broker/server/options.h"
+#include "broker/server/write_locks.h"
 #include "broker/store/store.h"
 #include "broker/whitelist/chain_grant.h"
 #include "broker/whitelist/decide.h"
@@ -38,6 +39,7 @@ struct WantedGrant {
   std::uint32_t depth = 0;
   std::uint64_t expected_dev = 0;  // with expected_ino 0: not said
   std::uint64_t expected_ino = 0;
+  bool shareable = false;  // other VMs may have it read-write too
 };
 
 // One wanted job. Names of images may be any that are granted.
@@ -98,24 +100,33 @@ class Broker {
   // Removes a file that the VM made. Errors as fs::UnlinkIn().
   Result<void> UnlinkForVm(const whitelist::Entry& entry);
 
+  // Asked before a file is opened for writing: no other VM of this host may write to it. Always so,
+  // unless the lock was lost while the broker was away; then it is tried again. Errors: kConflict
+  // naming the other VM.
+  Result<void> EnsureWriteLock(const FileIdentity& identity) { return locks_.Ensure(identity); }
+
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const whitelist::Whitelist& whitelist() const { return whitelist_; }
   [[nodiscard]] audit::AuditLog& audit() { return audit_; }
 
  private:
-  Broker(Options options, store::Store store, whitelist::Whitelist whitelist,
+  Broker(Options options, store::Store store, whitelist::Whitelist whitelist, WriteLocks locks,
          std::vector<std::unique_ptr<audit::Sink>> sinks);
+  void RestoreLocks();
+  Result<void> EnsureWriteLocks(const whitelist::Change& change);
   Result<void> Commit(const whitelist::Change& change);
   Result<std::vector<whitelist::Grant>> Resolve(const std::string& lease,
                                                 const std::vector<WantedGrant>& wanted) const;
   Result<whitelist::JobRequest> NameJob(const WantedJob& wanted) const;
   [[nodiscard]] whitelist::HeldProbe Probe() const;
   Result<void> CommitEnding(whitelist::Change* change);
+  Result<void> ConfirmCreated(const whitelist::Change& change);
   [[nodiscard]] std::string CreatingLease(const whitelist::Entry& entry) const;
 
   Options options_;
   store::Store store_;
   whitelist::Whitelist whitelist_;
+  WriteLocks locks_;
   audit::AuditLog audit_;
   std::multiset<pid_t> sessions_;
   std::function<bool()> in_flight_;

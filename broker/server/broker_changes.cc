@@ -97,10 +97,14 @@ Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedG
   if (!change) {
     return refuse(change.error());
   }
-  if (auto committed = Commit(*change); !committed) {
+  if (auto held = EnsureWriteLocks(*change); !held) {
+    return refuse(held.error());
+  }
+  // A grant that narrows an earlier one of its lease ends what that gave.
+  if (auto committed = CommitEnding(&*change); !committed) {
     return refuse(committed.error());
   }
-  event.Allowed(Plural(wanted.size(), "file") + " granted");
+  event.Allowed(Plural(wanted.size(), "file") + " granted" + KeptSuffix(*change));
   return change;
 }
 
@@ -118,6 +122,9 @@ Result<Change> Broker::GrantChain(const whitelist::WantedChain& chain,
   auto change = PlanChainGrant(whitelist_, chain, std::move(*grants), options_.drift);
   if (!change) {
     return refuse(change.error());
+  }
+  if (auto held = EnsureWriteLocks(*change); !held) {
+    return refuse(held.error());
   }
   if (auto committed = CommitEnding(&*change); !committed) {
     return refuse(committed.error());
@@ -214,6 +221,9 @@ Result<JobPlan> Broker::BeginJob(const WantedJob& wanted, SharedSubject subject)
     return refuse(plan.error());
   }
   if (!plan->change.IsEmpty()) {
+    if (auto held = EnsureWriteLocks(plan->change); !held) {
+      return refuse(held.error());
+    }
     if (auto committed = Commit(plan->change); !committed) {
       return refuse(committed.error());
     }

@@ -233,7 +233,7 @@ class ControlHandler : public PacketHandler {
     OpenIntent intent;
     intent.access = request.write() || request.create() ? Access::kReadWrite : Access::kRead;
     intent.create = request.create();
-    const Answer answer = ExplainOpen(*broker_, {request.path(), ""}, intent);
+    const Answer answer = ExplainOpen(broker_, {request.path(), ""}, intent);
     const whitelist::RuleText& text = TextOf(answer.rule);
     reply->set_allow(answer.kind == Answer::Kind::kOk);
     reply->set_rule(std::string(text.word));

@@ -77,7 +77,8 @@ Result<std::vector<WantedGrant>> FromWire(
                       spec.role(),
                       spec.depth(),
                       spec.expected_dev(),
-                      spec.expected_ino()});
+                      spec.expected_ino(),
+                      spec.shareable()});
   }
   return wanted;
 }
@@ -103,6 +104,7 @@ void ToWire(const whitelist::Grant& grant, proto::GrantInfo* info) {
   info->set_created_unix(grant.created_unix);
   info->set_stale(grant.stale);
   info->set_ended_unix(grant.ended_unix);
+  info->set_shareable(grant.shareable);
 }
 
 void ToWire(const audit::Event& event, proto::Event* message) {

@@ -88,6 +88,17 @@ Answer LookForName(const Decision& decision) {
   return *exists ? Denied(Rule::kAppeared) : Failed(ENOENT, "the granted name does not exist yet");
 }
 
+// The lock that keeps other VMs from writing may have been lost while the broker was away.
+std::optional<Answer> RefuseWriting(Broker* broker, const Decision& decision) {
+  const auto held = broker->EnsureWriteLock(*decision.entry->identity);
+  if (held) {
+    return std::nullopt;
+  }
+  return held.error().code == ErrorCode::kConflict
+             ? Denied(Rule::kLockedByAnotherVm, held.error().Message())
+             : Failed(held.error().sys_errno, held.error().Message());
+}
+
 Answer Create(Broker* broker, const Decision& decision, const OpenIntent& intent) {
   if (decision.directory == nullptr) {
     return Denied(Rule::kCreateNotGranted);
@@ -116,6 +127,11 @@ Answer OpenExisting(Broker* broker, const Decision& decision, const OpenIntent& 
   }
   if (decision.step == Step::kAlreadyThere) {
     return Failed(EEXIST, "the file exists");
+  }
+  if (intent.access != Access::kRead) {
+    if (auto refused = RefuseWriting(broker, decision)) {
+      return std::move(*refused);
+    }
   }
   auto opened = fs::OpenResolved(*file, *entry.identity, intent);
   if (!opened) {
@@ -191,7 +207,12 @@ Answer Stat(Broker* broker, const whitelist::AskedName& name) {
 Answer CheckAccess(Broker* broker, const whitelist::AskedName& name,
                    const whitelist::AskedAccess& asked) {
   const Decision decision = DecideAccess(broker->whitelist(), name, asked);
-  return WithLeases(WithFile(decision, [&](const PathFd&) { return Ok(decision); }),
+  return WithLeases(WithFile(decision,
+                             [&](const PathFd&) {
+                               auto refused =
+                                   asked.write ? RefuseWriting(broker, decision) : std::nullopt;
+                               return refused ? std::move(*refused) : Ok(decision);
+                             }),
                     LeasesOf(decision));
 }
 
@@ -207,9 +228,8 @@ Answer Unlink(Broker* broker, const whitelist::AskedName& name) {
                     std::move(leases));
 }
 
-Answer ExplainOpen(const Broker& broker, const whitelist::AskedName& name,
-                   const OpenIntent& intent) {
-  const Decision decision = DecideOpen(broker.whitelist(), name, intent);
+Answer ExplainOpen(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent) {
+  const Decision decision = DecideOpen(broker->whitelist(), name, intent);
   auto leases = LeasesOf(decision);
   if (decision.step == Step::kCreate) {
     // As far as can be told without making the file: the name has to be free.
@@ -219,7 +239,13 @@ Answer ExplainOpen(const Broker& broker, const whitelist::AskedName& name,
     }
     return WithLeases(std::move(answer), std::move(leases));
   }
-  return WithLeases(WithFile(decision, [&](const PathFd&) { return Ok(decision); }),
+  return WithLeases(WithFile(decision,
+                             [&](const PathFd&) {
+                               auto refused = intent.access != Access::kRead
+                                                  ? RefuseWriting(broker, decision)
+                                                  : std::nullopt;
+                               return refused ? std::move(*refused) : Ok(decision);
+                             }),
                     std::move(leases));
 }
 

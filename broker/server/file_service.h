@@ -35,9 +35,9 @@ Answer CheckAccess(Broker* broker, const whitelist::AskedName& name,
                    const whitelist::AskedAccess& asked);
 Answer Unlink(Broker* broker, const whitelist::AskedName& name);
 
-// What Open() would answer, without opening, creating or truncating anything.
-Answer ExplainOpen(const Broker& broker, const whitelist::AskedName& name,
-                   const OpenIntent& intent);
+// What Open() would answer, without opening, creating or truncating anything. As Open(), it takes a
+// lock for writing that is missing, if that can be had.
+Answer ExplainOpen(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent);
 
 }  // namespace openhook::server
 

@@ -32,6 +32,8 @@ Result<void> CheckNotForbidden(const CanonicalPath& path, const Options& options
   std::vector<std::string_view> trees(std::begin(kForbiddenTrees), std::end(kForbiddenTrees));
   trees.push_back(options.state_dir);
   trees.push_back(options.run_dir);
+  const std::string lock_dir = options.LockDir();
+  trees.push_back(lock_dir);
   for (const std::string_view tree : trees) {
     if (IsBeneath(path.str(), tree)) {
       return Fail(ErrorCode::kPermission, "nothing below " + Quote(tree) +
@@ -185,6 +187,7 @@ Result<Grant> ResolveGrant(const WantedGrant& wanted, const std::string& lease,
   grant->format = wanted.format;
   grant->role = wanted.role;
   grant->depth = wanted.depth;
+  grant->shareable = wanted.shareable;
   grant->created_unix = ::time(nullptr);
   return grant;
 }

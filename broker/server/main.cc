@@ -23,6 +23,7 @@
 #include "broker/fs/resolve.h"
 #include "broker/server/broker.h"
 #include "broker/server/control_handler.h"
+#include "broker/server/descriptor_limit.h"
 #include "broker/server/let_go_timer.h"
 #include "broker/server/listener.h"
 #include "broker/server/open_handler.h"
@@ -110,6 +111,7 @@ Result<void> Serve(const Options& options) {
   if (auto prepared = PrepareDirectories(options); !prepared) {
     return prepared;
   }
+  RaiseDescriptorLimit();
   auto broker = StartBroker(options);
   if (!broker) {
     return tl::make_unexpected(broker.error());

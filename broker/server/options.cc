@@ -26,6 +26,7 @@ struct Words {
   std::string vm;
   std::string state_dir = "/var/lib/openhook";
   std::string run_dir = "/run/openhook";
+  std::string lock_dir;
   std::string vm_user = "libvirt-qemu";
   std::string control_group;
   std::string peer_label;
@@ -132,6 +133,13 @@ Result<Options> FromWords(const Words& words) {
   options.vm = *vm;
   options.state_dir = *state_dir;
   options.run_dir = *run_dir;
+  if (!words.lock_dir.empty()) {
+    auto lock_dir = AbsoluteDirectory("--lock-dir", words.lock_dir);
+    if (!lock_dir) {
+      return tl::make_unexpected(lock_dir.error());
+    }
+    options.lock_dir = std::move(*lock_dir);
+  }
   if (auto user = FindUser(words.vm_user, &options); !user) {
     return tl::make_unexpected(user.error());
   }
@@ -157,6 +165,9 @@ void Declare(CLI::App* app, Words* words) {
       ->capture_default_str();
   app->add_option("--run-dir", words->run_dir, "where the sockets are made, in a directory per VM")
       ->capture_default_str();
+  app->add_option("--lock-dir", words->lock_dir,
+                  "where files are locked that a VM may write to; one for all brokers of a host "
+                  "(not given: locks/ in --run-dir)");
   app->add_option("--vm-user", words->vm_user, "user (name or number) that QEMU runs as")
       ->capture_default_str();
   app->add_option("--control-group", words->control_group,

@@ -20,6 +20,7 @@ struct Options {
   std::string vm;         // UUID, lower case
   std::string state_dir;  // absolute
   std::string run_dir;    // absolute
+  std::string lock_dir;   // absolute; empty: in run_dir
   uid_t vm_uid = 0;
   gid_t vm_gid = 0;
   std::optional<gid_t> control_group;
@@ -28,6 +29,9 @@ struct Options {
 
   [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }
   [[nodiscard]] std::string AuditPath() const { return state_dir + "/" + vm + ".audit.jsonl"; }
+  [[nodiscard]] std::string LockDir() const {
+    return lock_dir.empty() ? run_dir + "/locks" : lock_dir;
+  }
   [[nodiscard]] std::string VmRunDir() const { return run_dir + "/" + vm; }
   [[nodiscard]] std::string OpenSocket() const { return VmRunDir() + "/open.sock"; }
   [[nodiscard]] std::string ControlSocket() const { return VmRunDir() + "/control.sock"; }

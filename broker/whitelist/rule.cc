@@ -52,6 +52,9 @@ const RuleText& TextOf(Rule rule) {
   static constexpr RuleText kStale{
       "stale", "the grant could not be confirmed to mean the same file any more",
       "openhookctl grant PATH again", EACCES};
+  static constexpr RuleText kLocked{
+      "locked-by-another-vm", "another VM on this host may write to the file; this one may read it",
+      "revoke it from the other VM, or end that VM and its broker; then open it again", EACCES};
   static constexpr RuleText kMalformed{"malformed-name", "the name is not a usable path", "",
                                        EINVAL};
   switch (rule) {
@@ -87,6 +90,8 @@ const RuleText& TextOf(Rule rule) {
       return kDirectory;
     case Rule::kStale:
       return kStale;
+    case Rule::kLockedByAnotherVm:
+      return kLocked;
     case Rule::kMalformedName:
       return kMalformed;
   }

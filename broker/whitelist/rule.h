@@ -29,6 +29,7 @@ enum class Rule : std::uint8_t {
   kExecute,
   kDirectory,  // a directory grant is for creating in it, not for opening it
   kStale,
+  kLockedByAnotherVm,  // reads are allowed; another VM of this host may write
   kMalformedName,
 };
 

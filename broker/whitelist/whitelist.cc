@@ -25,6 +25,17 @@ Result<void> CheckWords(const Grant& grant) {
   return {};
 }
 
+// What a VM makes is its own until somebody grants it to another.
+Result<void> CheckShareable(const Grant& grant) {
+  if (grant.shareable && grant.access == GrantAccess::kCreate) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "cannot grant " + Quote(grant.path.str()) +
+                    ": a name to be created is not shareable; grant the file with --write "
+                    "--shareable once it is there");
+  }
+  return {};
+}
+
 // Which kinds of file can be given, and how.
 Result<void> CheckKind(const Grant& grant) {
   const auto refuse = [&](const std::string& why) {
@@ -137,7 +148,8 @@ Result<Change> Whitelist::PlanGrants(std::vector<Grant> grants) const {
   GrantId next = next_id_;
   std::set<std::pair<std::string, CanonicalPath>> seen;
   for (Grant& grant : grants) {
-    for (const auto& check : {CheckWords(grant), CheckKind(grant), CheckAliases(grant)}) {
+    for (const auto& check :
+         {CheckWords(grant), CheckKind(grant), CheckShareable(grant), CheckAliases(grant)}) {
       if (!check) {
         return tl::make_unexpected(check.error());
       }

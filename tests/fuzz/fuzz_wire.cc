@@ -30,6 +30,7 @@ struct Scene {
     google::protobuf::SetLogHandler(nullptr);  // as openhookd does
     std::filesystem::remove_all(kRoot);
     std::filesystem::create_directories(std::string(kRoot) + "/state");
+    std::filesystem::create_directories(std::string(kRoot) + "/run");
     std::ofstream(std::string(kRoot) + "/granted") << "granted";
     options.vm = "11111111-2222-3333-4444-555555555555";
     options.state_dir = std::string(kRoot) + "/state";

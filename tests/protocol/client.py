@@ -126,12 +126,13 @@ REPLY = {"id": (1, UINT), "outcome": (2, UINT), "sys_errno": (3, INT), "descript
 GRANT_SPEC = {
     "path": (1, RAW), "aliases": (2, [RAW]), "access": (3, UINT), "source": (4, TEXT),
     "format": (5, TEXT), "role": (6, TEXT), "depth": (7, UINT), "expected_dev": (8, UINT),
-    "expected_ino": (9, UINT)}
+    "expected_ino": (9, UINT), "shareable": (10, BOOL)}
 GRANT_INFO = {
     "id": (1, UINT), "lease": (2, TEXT), "path": (3, RAW), "aliases": (4, [RAW]),
     "access": (5, UINT), "kind": (6, UINT), "source": (7, TEXT), "format": (8, TEXT),
     "role": (9, TEXT), "depth": (10, UINT), "dev": (11, UINT), "ino": (12, UINT),
-    "mount_id": (13, UINT), "created_unix": (14, INT), "stale": (15, BOOL)}
+    "mount_id": (13, UINT), "created_unix": (14, INT), "stale": (15, BOOL),
+    "shareable": (17, BOOL)}
 EVENT = {
     "seq": (1, UINT), "time_unix_ns": (2, INT), "operation": (3, TEXT), "path": (4, RAW),
     "access": (5, TEXT), "verdict": (6, TEXT), "rule": (7, TEXT), "reason": (8, TEXT),

@@ -55,7 +55,7 @@ TEST(JsonGrant, HasTheDocumentedFieldsInTheirOrder) {
             R"({"id":7,"lease":"device:vda","path":"/srv/a.qcow2",)"
             R"("aliases":["/srv/x/../a.qcow2"],"access":"read-write","kind":"file","source":"",)"
             R"("format":"qcow2","role":"image","depth":0,"dev":64769,"ino":12,"mount_id":0,)"
-            R"("created":"1970-01-01T00:00:00Z","stale":false,"ended":false})");
+            R"("created":"1970-01-01T00:00:00Z","stale":false,"ended":false,"shareable":false})");
 }
 
 TEST(JsonGrant, GivesAllAliasesInHexWhenOneIsNotUtf8) {

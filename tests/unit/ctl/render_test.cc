@@ -30,6 +30,14 @@ TEST(RenderGrants, ShowsAliasesRolesAndStaleness) {
             "                                       also as               /srv/b/../a\n");
 }
 
+TEST(RenderGrants, SaysWhatOtherVmsMayWriteTo) {
+  google::protobuf::RepeatedPtrField<proto::GrantInfo> grants;
+  grants.Add()->set_access(proto::GRANT_ACCESS_READ_WRITE);
+  EXPECT_THAT(RenderGrants(grants), Not(HasSubstr("shareable")));
+  grants.Mutable(0)->set_shareable(true);
+  EXPECT_THAT(RenderGrants(grants), HasSubstr("read-write, shareable"));
+}
+
 proto::Event DeniedOpen() {
   proto::Event event;
   event.set_operation("open");

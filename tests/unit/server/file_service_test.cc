@@ -185,7 +185,7 @@ TEST_F(FileService, ExplainingChangesNothing) {
   OpenIntent intent;
   intent.create = true;
   intent.access = Access::kReadWrite;
-  EXPECT_EQ(ExplainOpen(*broker_.get(), {file, ""}, intent).kind, Answer::Kind::kOk);
+  EXPECT_EQ(ExplainOpen(broker_.get(), {file, ""}, intent).kind, Answer::Kind::kOk);
   EXPECT_NE(::access(file.c_str(), F_OK), 0);
 }
 

@@ -69,6 +69,22 @@ TEST(Options, AConfigurationFileHasTheSameNames) {
   EXPECT_EQ(Parse({"--vm", kVm, "--config", file.c_str(), "--run-dir", "/r"})->run_dir, "/r");
 }
 
+TEST(Options, LocksAreBesideTheSocketsUnlessToldOtherwise) {
+  const auto lock_dir = [](std::vector<const char*> words) {
+    words.insert(words.end(), {"--vm", kVm, "--vm-user", "nobody"});
+    const auto options = Parse(words);
+    return options ? options->LockDir() : options.error().text;
+  };
+  EXPECT_EQ(lock_dir({}), "/run/openhook/locks");
+  EXPECT_EQ(lock_dir({"--run-dir", "/r"}), "/r/locks");
+  EXPECT_EQ(lock_dir({"--run-dir", "/r", "--lock-dir", "/l/./x"}), "/l/x");
+  EXPECT_NE(lock_dir({"--lock-dir", "locks"}).find("--lock-dir must be an absolute path"),
+            std::string::npos);
+  const testing::TempTree tree;
+  const std::string file = tree.File("conf", "lock-dir = \"/elsewhere\"\n");
+  EXPECT_EQ(lock_dir({"--config", file.c_str()}), "/elsewhere");
+}
+
 TEST(Options, HelpIsNotAnError) {
   const auto options = Parse({"--help"});
   ASSERT_FALSE(options);

@@ -7,8 +7,9 @@
 
 namespace openhook::server {
 
-TestBroker::TestBroker() {
-  options.vm = "11111111-2222-3333-4444-555555555555";
+TestBroker::TestBroker(const std::string& vm, const std::string& lock_dir) {
+  options.vm = vm;
+  options.lock_dir = lock_dir;
   options.state_dir = tree.Directory("state");
   options.run_dir = tree.Directory("run");
   options.vm_uid = ::geteuid();

@@ -15,10 +15,14 @@ namespace openhook::server {
 
 class TestBroker {
  public:
-  TestBroker();
+  TestBroker() : TestBroker("11111111-2222-3333-4444-555555555555", "") {}
+  // Of another VM on the same host, when `lock_dir` is another broker's.
+  TestBroker(const std::string& vm, const std::string& lock_dir);
 
   // As after a crash: a new broker on the same state.
   void Restart();
+  // Between its end and the next Restart() it does not run.
+  void Stop() { broker_.reset(); }
 
   Result<whitelist::Change> Give(const std::string& path, whitelist::GrantAccess access,
                                  const std::string& lease = "domain");
