@@ -21,7 +21,10 @@ Result<void> MayReplace(const Whitelist& whitelist, const ChainRecord& old,
                                           Quote(old.lease) +
                                           "; revoke that first, or name another disk");
   }
-  return wanted.when_drifted == WhenDrifted::kAccept
+  // The active image is named by whoever grants it; what stands behind it, by headers.
+  const bool another_image =
+      old.images.empty() || next.images.empty() || old.images[0].path != next.images[0].path;
+  return wanted.when_drifted == WhenDrifted::kAccept || another_image
              ? Result<void>()
              : MayFollow(whitelist, old, next.images, rules);
 }

@@ -28,8 +28,9 @@ struct WantedChain {
 };
 
 // As Whitelist::PlanGrants(), and the record of the disk says this chain afterwards; the disk's
-// lease gives nothing any more of images that the record had and the chain has not. Errors:
-// kPermission for drift (drift.h), kConflict when the disk belongs to another lease.
+// lease gives nothing any more of images that the record had and the chain has not. Another active
+// image than the recorded one is the word of whoever grants it, and no drift. Errors: kPermission
+// for drift (drift.h), kConflict when the disk belongs to another lease.
 Result<Change> PlanChainGrant(const Whitelist& whitelist, const WantedChain& wanted,
                               std::vector<Grant> grants, const DriftRules& rules);
 

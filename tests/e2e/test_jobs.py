@@ -49,10 +49,19 @@ class JobCase(VmCase):
 
     def expect(self, **files: str) -> None:
         """The whitelist is exactly this, by layer or stem; what QEMU has closed is forgotten soon."""
-        self.assertEqual({_short(name): how for name, how in self.live().items()}, files)
+        self.expect_live(**files)
         images.wait_until(lambda: not any(one.ended for one in self.broker.grants()),
                           "the files that QEMU has closed")
         self.check_descriptors()
+
+    def expect_live(self, **files: str) -> None:
+        self.assertEqual({_short(name): how for name, how in self.live().items()}, files)
+
+    def drop(self, *layers: str) -> None:
+        """Deletes the nodes of images that left the chain; QEMU keeps those that were named."""
+        named = [node for layer in layers for node in (layer, f"{layer}-file")]
+        for node in named if self.auto_read_only else ["top"]:
+            self.vm.qmp.execute("blockdev-del", {"node-name": node})
 
     def node(self, layer: str) -> str:
         return layer if self.auto_read_only else self.vm.node_of(getattr(self.chain, layer))
@@ -71,6 +80,7 @@ class Jobs(JobCase):
         self.expect(base=READ, middle=WRITE, top=WRITE)
         self.vm.run_job("block-commit", {"device": "top", "base-node": self.node("middle")})
         self.broker.end(job, "pivoted")
+        self.drop("top")
         self.expect(base=READ, middle=WRITE)
         self.finish(self.chain.middle)
 
@@ -82,6 +92,8 @@ class Jobs(JobCase):
         layers = {"top-node": self.node("middle"), "base-node": self.node("base")}
         self.vm.run_job("block-commit", {"device": "top", **layers})
         self.broker.end(job, "completed")
+        if self.auto_read_only:
+            self.drop("middle")
         self.expect(base=READ, top=WRITE)
         self.assertEqual(self.broker.chain("vda"), [str(self.chain.top), str(self.chain.base)])
         self.finish(self.chain.top)
@@ -94,7 +106,11 @@ class Jobs(JobCase):
         self.vm.qmp.execute("block-job-cancel", {"device": "job0", "force": True})
         self.vm.qmp.wait_event("BLOCK_JOB_CANCELLED", lambda data: data["device"] == "job0")
         self.broker.end(job, "aborted")
-        self.expect(base=READ, middle=READ, top=WRITE)
+        # QEMU 7.2 keeps its writable descriptor of the base of a commit that was cancelled. It may
+        # not get another one, and the file stays known as held for writing, and locked.
+        self.expect_live(base=READ, middle=READ, top=WRITE)
+        (kept,) = [one for one in self.broker.grants() if one.ended]
+        self.assertEqual((kept.path, kept.access), (str(self.chain.middle), WRITE))
         self.finish(self.chain.top)
 
     def test_commit_without_a_job_is_refused_and_the_vm_lives(self) -> None:
@@ -109,6 +125,8 @@ class Jobs(JobCase):
         job = self.broker.begin("stream", "vda")
         self.vm.run_job("block-stream", {"device": "top"})
         self.broker.end(job, "completed")
+        if self.auto_read_only:
+            self.drop("middle", "base")
         self.expect(top=WRITE)
         self.finish(self.chain.top)
 
@@ -118,6 +136,8 @@ class Jobs(JobCase):
         self.expect(base=READ, middle=WRITE, top=WRITE)
         self.vm.run_job("block-stream", {"device": self.node("middle")})
         self.broker.end(job, "completed")
+        if self.auto_read_only:
+            self.drop("base")
         self.expect(middle=READ, top=WRITE)
         self.finish(self.chain.top)
 
@@ -165,6 +185,7 @@ class Jobs(JobCase):
         arguments = {"device": "top", "target": str(target), "format": "qcow2", "sync": "full"}
         self.vm.run_job("drive-mirror", arguments)
         self.broker.end(job, "pivoted")
+        self.drop("top", "middle", "base")
         self.expect(mirror=WRITE)
         self.finish(target)
 
@@ -177,6 +198,7 @@ class Jobs(JobCase):
                      "mode": "existing"}
         self.vm.run_job("drive-mirror", arguments)
         self.broker.end(job, "pivoted")
+        self.drop("top")
         self.expect(base=READ, middle=READ, mirror=WRITE)
         self.finish(target)
 
