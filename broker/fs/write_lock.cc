@@ -133,6 +133,18 @@ Result<WriteLock> WriteLock::Take(std::string path, LockMode mode, const LockNot
               "the lock file " + Quote(path) + " keeps changing; try again");
 }
 
+std::string WriteLock::OtherHolder(const std::string& path, const std::string& vm) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  for (off_t slot = 0; fd.IsValid() && slot < kSlots; ++slot) {
+    const std::string note = ReadNote(fd.Get(), slot);
+    const std::string holder = note.substr(0, note.find(' '));
+    if (!holder.empty() && holder != vm) {
+      return Escape(holder, kShownVmBytes);
+    }
+  }
+  return {};
+}
+
 WriteLock& WriteLock::operator=(WriteLock&& other) noexcept {
   if (this != &other) {
     LetGo();
@@ -159,6 +171,13 @@ void WriteLock::LetGo() noexcept {
   }
   if (mode_ == LockMode::kExclusive && IsStillNamed(fd_.Get(), path_)) {
     ::unlink(path_.c_str());
+  }
+  Leave();
+}
+
+void WriteLock::Leave() noexcept {
+  if (!fd_.IsValid()) {
+    return;
   }
   // Said, and not left to close(2): a process that was forked off may have the description too.
   struct flock all{};

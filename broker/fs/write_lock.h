@@ -33,6 +33,10 @@ class WriteLock {
   // Never waits. Errors: kConflict saying who has a lock in the way; else the kernel's.
   static Result<WriteLock> Take(std::string path, LockMode mode, const LockNote& note);
 
+  // The VM other than `vm` that a lock file names as its holder, now or when it was left; empty:
+  // none. A hint for refusing what nobody explains, and never a reason to give anything.
+  static std::string OtherHolder(const std::string& path, const std::string& vm);
+
   WriteLock(WriteLock&& other) noexcept = default;
   WriteLock& operator=(WriteLock&& other) noexcept;
   WriteLock(const WriteLock&) = delete;
@@ -42,6 +46,9 @@ class WriteLock {
   // To exclusive: errors as Take(), and the lock stays as it was. To shared: always works.
   Result<void> ChangeTo(LockMode mode);
   [[nodiscard]] LockMode mode() const { return mode_; }
+
+  // Ends the lock and leaves the file with our note: the broker ends, and the VM's whitelist stays.
+  void Leave() noexcept;
 
  private:
   WriteLock(UniqueFd fd, std::string path, LockMode mode)

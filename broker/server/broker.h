@@ -117,6 +117,8 @@ class Broker {
   Result<void> Commit(const whitelist::Change& change);
   Result<std::vector<whitelist::Grant>> Resolve(const std::string& lease,
                                                 const std::vector<WantedGrant>& wanted) const;
+  Result<void> CheckDriftedOwners(const whitelist::WantedChain& chain,
+                                  const std::vector<whitelist::Grant>& grants) const;
   Result<whitelist::JobRequest> NameJob(const WantedJob& wanted) const;
   [[nodiscard]] whitelist::HeldProbe Probe() const;
   Result<void> CommitEnding(whitelist::Change* change);

@@ -108,6 +108,33 @@ Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedG
   return change;
 }
 
+// A header that a VM rewrote may name another VM's disk in the same directory, which is a pool to
+// the drift policy.
+Result<void> Broker::CheckDriftedOwners(const whitelist::WantedChain& chain,
+                                        const std::vector<whitelist::Grant>& grants) const {
+  const auto record = whitelist_.chains().find(chain.disk);
+  if (record == whitelist_.chains().end() ||
+      chain.when_drifted == whitelist::WhenDrifted::kAccept ||
+      options_.drift.policy == whitelist::DriftPolicy::kTrust) {
+    return {};
+  }
+  const auto known = record->second.Files();
+  for (const whitelist::Grant& grant : grants) {
+    const std::string writer = !known.contains(grant.path) && grant.identity
+                                   ? locks_.OtherWriter(*grant.identity)
+                                   : std::string();
+    if (!writer.empty()) {
+      return Fail(ErrorCode::kPermission,
+                  "the headers of the disk " + Quote(chain.disk) + " lead to " +
+                      Quote(grant.path.str()) + ", which the VM " + writer +
+                      " may write to, and no job explains it. If it was changed on purpose: "
+                      "openhookctl chain accept " +
+                      Quote(chain.disk));
+    }
+  }
+  return {};
+}
+
 Result<Change> Broker::GrantChain(const whitelist::WantedChain& chain,
                                   const std::vector<WantedGrant>& wanted, SharedSubject subject) {
   audit::PendingEvent event(&audit_, GrantEvent(chain.lease, wanted, std::move(subject)));
@@ -118,6 +145,9 @@ Result<Change> Broker::GrantChain(const whitelist::WantedChain& chain,
   auto grants = Resolve(chain.lease, wanted);
   if (!grants) {
     return refuse(grants.error());
+  }
+  if (auto owned = CheckDriftedOwners(chain, *grants); !owned) {
+    return refuse(owned.error());
   }
   auto change = PlanChainGrant(whitelist_, chain, std::move(*grants), options_.drift);
   if (!change) {

@@ -30,7 +30,7 @@ struct Options {
   [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }
   [[nodiscard]] std::string AuditPath() const { return state_dir + "/" + vm + ".audit.jsonl"; }
   [[nodiscard]] std::string LockDir() const {
-    return lock_dir.empty() ? run_dir + "/locks" : lock_dir;
+    return lock_dir.empty() ? state_dir + "/locks" : lock_dir;
   }
   [[nodiscard]] std::string VmRunDir() const { return run_dir + "/" + vm; }
   [[nodiscard]] std::string OpenSocket() const { return VmRunDir() + "/open.sock"; }

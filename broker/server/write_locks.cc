@@ -204,4 +204,25 @@ void WriteLocks::Pending::Commit() {
   }
 }
 
+std::string WriteLocks::OtherWriter(const FileIdentity& identity) const {
+  const auto name = fs::LockName(identity);
+  return name ? fs::WriteLock::OtherHolder(directory_ + "/" + *name, vm_) : std::string();
+}
+
+WriteLocks& WriteLocks::operator=(WriteLocks&& other) noexcept {
+  std::swap(directory_, other.directory_);
+  std::swap(vm_, other.vm_);
+  std::swap(files_, other.files_);
+  std::swap(missing_, other.missing_);
+  return *this;
+}
+
+WriteLocks::~WriteLocks() {
+  for (auto& [name, file] : files_) {
+    if (file.lock) {
+      file.lock->Leave();
+    }
+  }
+}
+
 }  // namespace openhook::server

@@ -45,6 +45,17 @@ class WriteLocks {
   // Prepare().
   Result<void> Ensure(const FileIdentity& identity);
 
+  // Another VM that may write to this file, as far as the lock directory knows: also one whose
+  // broker does not run. Empty: none.
+  [[nodiscard]] std::string OtherWriter(const FileIdentity& identity) const;
+
+  WriteLocks(WriteLocks&&) noexcept = default;
+  WriteLocks& operator=(WriteLocks&& other) noexcept;
+  WriteLocks(const WriteLocks&) = delete;
+  WriteLocks& operator=(const WriteLocks&) = delete;
+  // The lock files stay, and say whose the files are.
+  ~WriteLocks();
+
  private:
   // How many grants and created files ask for the lock of one file.
   struct Claims {

@@ -75,8 +75,8 @@ TEST(Options, LocksAreBesideTheSocketsUnlessToldOtherwise) {
     const auto options = Parse(words);
     return options ? options->LockDir() : options.error().text;
   };
-  EXPECT_EQ(lock_dir({}), "/run/openhook/locks");
-  EXPECT_EQ(lock_dir({"--run-dir", "/r"}), "/r/locks");
+  EXPECT_EQ(lock_dir({}), "/var/lib/openhook/locks");
+  EXPECT_EQ(lock_dir({"--state-dir", "/s"}), "/s/locks");
   EXPECT_EQ(lock_dir({"--run-dir", "/r", "--lock-dir", "/l/./x"}), "/l/x");
   EXPECT_NE(lock_dir({"--lock-dir", "locks"}).find("--lock-dir must be an absolute path"),
             std::string::npos);
