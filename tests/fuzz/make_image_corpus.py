@@ -132,7 +132,7 @@ NAMES = {
     "refused-json-deep-arrays": b"/vm/top\njson:" + b"[" * 1000,
     "refused-json-deep-objects": b"/vm/top\njson:" + b'{"a":' * 200,
     "refused-json-bad-utf8": b'/vm/top\njson:{"file.filename":"/\xff"}',
-    "refused-json-single-quotes": b"/vm/top\njson:{'file.filename':'/a'}",
+    "accepted-json-single-quotes": b"/vm/top\njson:{'file.filename':'/a'}",
 }
 
 CHAINS = {
