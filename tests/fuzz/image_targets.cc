@@ -28,18 +28,21 @@ void CheckError(const Error& error) {
              "a message has bytes that were not escaped");
 }
 
-Verdict FuzzHeader(std::string_view input, Format format, std::size_t name_limit) {
+Verdict FuzzHeader(std::string_view input, std::optional<Format> format, std::size_t name_limit) {
   const auto header = ReadHeader(MemorySource(std::string(input)), format);
   if (!header) {
     CheckError(header.error());
     return Verdict::kRefused;
   }
-  CheckOrDie(header->format == format, "a reader answered for another format");
+  CheckOrDie(!format || header->format == format, "a reader answered for another format");
   if (header->backing) {
     CheckName(header->backing->name, name_limit);
   }
   if (header->data_file) {
     CheckName(header->data_file->name, PATH_MAX - 1);
+  }
+  for (const ExtentReference& extent : header->extents) {
+    CheckName(extent.name, 511);
   }
   return Verdict::kAccepted;
 }
@@ -62,7 +65,8 @@ std::size_t TakeNumber(std::string_view& input, std::size_t bytes) {
 void CheckChain(const Chain& chain) {
   CheckOrDie(!chain.members.empty() && chain.members.front().role == MemberRole::kImage,
              "a chain does not begin with its image");
-  CheckOrDie(chain.members.size() <= 2 * limits::kMaxChainDepth, "a chain is too long");
+  CheckOrDie(chain.members.size() <= 2 * limits::kMaxChainDepth + limits::kMaxChainExtents,
+             "a chain is too long");
   for (auto member = chain.members.begin(); member != chain.members.end(); ++member) {
     CheckName(member->name, SIZE_MAX);
     CheckOrDie((member->access == MemberAccess::kReadWrite) == (member->depth == 0),
@@ -78,6 +82,47 @@ void CheckChain(const Chain& chain) {
 Verdict FuzzQcow2(std::string_view input) { return FuzzHeader(input, Format::kQcow2, 1023); }
 
 Verdict FuzzQed(std::string_view input) { return FuzzHeader(input, Format::kQed, PATH_MAX - 1); }
+
+Verdict FuzzQcow(std::string_view input) { return FuzzHeader(input, Format::kQcow, 1023); }
+
+Verdict FuzzVmdk(std::string_view input) {
+  // As another image's extent as well, which has a reader of its own.
+  const MemorySource source{std::string(input)};
+  if (const auto extent = CheckExtent(source, Format::kVmdk); !extent) {
+    CheckError(extent.error());
+  }
+  return FuzzHeader(input, Format::kVmdk, PATH_MAX - 1);
+}
+
+Verdict FuzzVhdx(std::string_view input) {
+  constexpr std::size_t kMost = std::size_t{4} << 20;
+  std::string image;
+  while (!input.empty()) {
+    const std::size_t offset = TakeNumber(input, 4);
+    const std::string_view piece = Take(input, TakeNumber(input, 2));
+    if (offset + piece.size() <= kMost) {
+      image.resize(std::max(image.size(), offset + piece.size()), '\0');
+      image.replace(offset, piece.size(), piece);
+    }
+  }
+  return FuzzHeader(image, Format::kVhdx, 0);
+}
+
+Verdict FuzzVpc(std::string_view input) { return FuzzHeader(input, Format::kVpc, 0); }
+
+Verdict FuzzVdi(std::string_view input) { return FuzzHeader(input, Format::kVdi, 0); }
+
+Verdict FuzzParallels(std::string_view input) { return FuzzHeader(input, Format::kParallels, 0); }
+
+Verdict FuzzLuks(std::string_view input) { return FuzzHeader(input, Format::kLuks, 0); }
+
+Verdict FuzzBochs(std::string_view input) { return FuzzHeader(input, Format::kBochs, 0); }
+
+Verdict FuzzCloop(std::string_view input) { return FuzzHeader(input, Format::kCloop, 0); }
+
+Verdict FuzzDmg(std::string_view input) { return FuzzHeader(input, Format::kDmg, 0); }
+
+Verdict FuzzProbe(std::string_view input) { return FuzzHeader(input, std::nullopt, PATH_MAX - 1); }
 
 Verdict FuzzBackingName(std::string_view input) {
   const std::string_view image = input.substr(0, input.find('\n'));
