@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <climits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "broker/base/limits.h"
 #include "broker/image/backing_name.h"
@@ -28,8 +30,34 @@ void CheckError(const Error& error) {
              "a message has bytes that were not escaped");
 }
 
-Verdict FuzzHeader(std::string_view input, std::optional<Format> format, std::size_t name_limit) {
-  const auto header = ReadHeader(MemorySource(std::string(input)), format);
+// A file that is zeros but for some pieces; the last one wins where they meet.
+class PieceSource final : public ByteSource {
+ public:
+  void Add(std::uint64_t offset, std::string_view bytes) {
+    pieces_.emplace_back(offset, bytes);
+    length_ = std::max(length_, offset + bytes.size());
+  }
+  Result<std::size_t> ReadAt(std::uint64_t offset, std::span<char> buffer) const override {
+    const std::uint64_t left = offset < length_ ? length_ - offset : 0;
+    buffer = buffer.first(std::min<std::size_t>(buffer.size(), left));
+    std::fill(buffer.begin(), buffer.end(), '\0');
+    for (const auto& [begin, bytes] : pieces_) {
+      const std::uint64_t from = std::max(begin, offset);
+      const std::uint64_t to = std::min(begin + bytes.size(), offset + buffer.size());
+      if (from < to) {
+        bytes.copy(&buffer[from - offset], to - from, from - begin);
+      }
+    }
+    return buffer.size();
+  }
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::string_view>> pieces_;
+  std::uint64_t length_ = 0;
+};
+
+Verdict FuzzSource(const ByteSource& source, std::optional<Format> format, std::size_t name_limit) {
+  const auto header = ReadHeader(source, format);
   if (!header) {
     CheckError(header.error());
     return Verdict::kRefused;
@@ -45,6 +73,10 @@ Verdict FuzzHeader(std::string_view input, std::optional<Format> format, std::si
     CheckName(extent.name, 511);
   }
   return Verdict::kAccepted;
+}
+
+Verdict FuzzHeader(std::string_view input, std::optional<Format> format, std::size_t name_limit) {
+  return FuzzSource(MemorySource(std::string(input)), format, name_limit);
 }
 
 // Takes `count` bytes off the front, or what is left.
@@ -95,17 +127,12 @@ Verdict FuzzVmdk(std::string_view input) {
 }
 
 Verdict FuzzVhdx(std::string_view input) {
-  constexpr std::size_t kMost = std::size_t{4} << 20;
-  std::string image;
+  PieceSource image;
   while (!input.empty()) {
     const std::size_t offset = TakeNumber(input, 4);
-    const std::string_view piece = Take(input, TakeNumber(input, 2));
-    if (offset + piece.size() <= kMost) {
-      image.resize(std::max(image.size(), offset + piece.size()), '\0');
-      image.replace(offset, piece.size(), piece);
-    }
+    image.Add(offset, Take(input, TakeNumber(input, 2)));
   }
-  return FuzzHeader(image, Format::kVhdx, 0);
+  return FuzzSource(image, Format::kVhdx, 0);
 }
 
 Verdict FuzzVpc(std::string_view input) { return FuzzHeader(input, Format::kVpc, 0); }

@@ -28,7 +28,6 @@ Verdict FuzzDmg(std::string_view input);
 Verdict FuzzProbe(std::string_view input);  // of no declared format
 
 // Pieces of the image: four bytes (big-endian) with the offset, two with the length, the content.
-// What lies beyond 4 MiB is left out.
 Verdict FuzzVhdx(std::string_view input);
 
 // The first line spells the image, the rest is the name in its header.
