@@ -54,7 +54,7 @@ struct BackingLayer {
   std::optional<Format> format;  // declared by a json: name
   Slice slice = {};
   // The driver that a json: name puts over the image without changing which files it has.
-  std::string wrapper = {};
+  std::string wrapper;
   std::optional<Target> data_file;  // given by a json: name instead of the header's
   Below below = Below::kAsItsHeaderSays;
 };

@@ -68,7 +68,7 @@ struct Header {
   std::optional<std::uint64_t> virtual_size;  // absent where the header does not say it itself
   std::optional<BackingReference> backing;
   std::optional<DataFileReference> data_file;
-  std::vector<ExtentReference> extents = {};  // in the order of the disk
+  std::vector<ExtentReference> extents;  // in the order of the disk
 };
 
 }  // namespace openhook::image

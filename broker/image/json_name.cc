@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "broker/base/text.h"
@@ -46,8 +47,8 @@ Kind KindOf(const std::optional<std::string>& driver) {
 std::optional<std::uint64_t> ParseSize(std::string_view text) {
   constexpr std::string_view kSuffixes = "bkmgtpe";
   std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  const char* const end = std::to_address(text.end());
+  const auto [stopped, error] = std::from_chars(std::to_address(text.begin()), end, number);
   if (error != std::errc() || end - stopped > 1) {
     return std::nullopt;
   }
@@ -192,7 +193,7 @@ class JsonNodes {
       if (kind == Kind::kForeign) {
         return RefuseDriver(**driver);
       }
-      if (kind != Kind::kFilter && !(kind == Kind::kRaw && LeadsToFormat(prefix))) {
+      if (kind != Kind::kFilter && (kind != Kind::kRaw || !LeadsToFormat(prefix))) {
         return driver;
       }
       for (const char* child : {"backing", "data-file"}) {

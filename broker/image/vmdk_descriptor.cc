@@ -7,6 +7,7 @@
 #include <charconv>
 #include <climits>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "broker/base/text.h"
@@ -100,8 +101,8 @@ struct ExtentLine {
 
 bool TakeNumber(std::string_view& line, std::int64_t& number) {
   const std::string_view word = TakeWord(line);
-  const char* const end = word.data() + word.size();
-  const auto [stopped, error] = std::from_chars(word.data(), end, number);
+  const char* const end = std::to_address(word.end());
+  const auto [stopped, error] = std::from_chars(std::to_address(word.begin()), end, number);
   return error == std::errc() && stopped == end && number >= 0;
 }
 

@@ -111,10 +111,10 @@ Result<Header> ReadVpc(ByteWindow& window) {
   if (!footer) {
     return tl::make_unexpected(footer.error());
   }
-  const Header header{.format = Format::kVpc,
-                      .virtual_size = footer->size,
-                      .backing = std::nullopt,
-                      .data_file = std::nullopt};
+  Header header{.format = Format::kVpc,
+                .virtual_size = footer->size,
+                .backing = std::nullopt,
+                .data_file = std::nullopt};
   if (is_fixed) {
     return header;
   }
