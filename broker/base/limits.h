@@ -30,6 +30,8 @@ inline constexpr std::size_t kMaxLeaseNameBytes = 128;
 inline constexpr std::size_t kMaxSourceBytes = 256;
 // Members of one backing chain (libvirt and QEMU stop at 200 too).
 inline constexpr std::size_t kMaxChainDepth = 200;
+// Extents of all images of one chain. 2 TB in extents of 2 GB; about as many grants fit a packet.
+inline constexpr std::size_t kMaxChainExtents = 1024;
 // Decisions kept in memory for `openhookctl explain` and `watch`.
 inline constexpr std::size_t kAuditRingEvents = 1024;
 

@@ -84,16 +84,17 @@ Result<void> RunChain(const Invocation& invocation, const ChainOptions& options)
 }  // namespace
 
 void AddChainCommand(CLI::App* app, const Invocation& invocation, Action* chosen) {
-  CLI::App* chain = app->add_subcommand(
-      "chain",
-      "The files that an image consists of: backing files and data files (needs no broker); or "
-      "what the broker has recorded of the VM's disks: list, check, accept");
+  CLI::App* chain =
+      app->add_subcommand("chain",
+                          "The files that an image consists of: backing files, data files, extents "
+                          "(needs no broker); or "
+                          "what the broker has recorded of the VM's disks: list, check, accept");
   const auto options = std::make_shared<ChainOptions>();
   chain->add_option("image", options->image, "The image, spelled as QEMU will spell it")
       ->type_name("PATH");
   chain
       ->add_option("--format", options->format,
-                   "Its format (qcow2, qed, raw); not given: probed, with a warning")
+                   "Its format (" + image::FormatNames() + "); not given: probed, with a warning")
       ->type_name("FORMAT");
   chain->footer(
       "Examples: openhookctl chain /srv/images/vm1.qcow2 --format qcow2\n"

@@ -119,7 +119,8 @@ void AddGrantCommand(CLI::App* app, const Invocation& invocation, Action* chosen
                  "Other VMs may write to it too, if it is granted to them like that; with --chain "
                  "the image alone")
       ->needs(write);
-  grant->add_option("--format", options->format, "The image's format (qcow2, qed, raw)")
+  grant
+      ->add_option("--format", options->format, "The image's format (" + image::FormatNames() + ")")
       ->needs(chain)
       ->type_name("FORMAT");
   grant

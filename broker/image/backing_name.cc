@@ -116,6 +116,24 @@ Result<std::vector<BackingLayer>> ParseBackingName(std::string_view name, std::s
   return std::vector<BackingLayer>{std::move(layer)};
 }
 
+Result<Target> ParseExtentName(std::string_view name, std::string_view image) {
+  for (const std::string_view part : {name, image}) {
+    if (auto usable = CheckUsable(part); !usable) {
+      return tl::make_unexpected(usable.error());
+    }
+  }
+  if (name.front() == '/') {
+    return PlainFile(std::string(name));
+  }
+  std::string joined = std::string(Directory(image)) + std::string(name);
+  if (const auto protocol = Protocol(joined)) {
+    return ParseProtocol(*protocol, joined);
+  }
+  return Target{.kind = TargetKind::kFile,
+                .name = std::move(joined),
+                .relative_to = RelativeTo::kImageDirectory};
+}
+
 Result<Target> ParseDataFileName(std::string_view name) {
   if (auto usable = CheckUsable(name); !usable) {
     return tl::make_unexpected(usable.error());

@@ -41,9 +41,20 @@ enum class Below : std::uint8_t {
   kNextLayer,  // json: "backing": {...}
 };
 
+// The part of the file in which the image lies: all of it, unless a json: name says otherwise.
+struct Slice {
+  std::uint64_t begin = 0;
+  std::uint64_t size = UINT64_MAX;
+
+  [[nodiscard]] bool IsWhole() const { return begin == 0 && size == UINT64_MAX; }
+};
+
 struct BackingLayer {
   Target target;
-  std::optional<Format> format;     // declared by a json: name
+  std::optional<Format> format;  // declared by a json: name
+  Slice slice = {};
+  // The driver that a json: name puts over the image without changing which files it has.
+  std::string wrapper;
   std::optional<Target> data_file;  // given by a json: name instead of the header's
   Below below = Below::kAsItsHeaderSays;
 };
@@ -53,6 +64,10 @@ struct BackingLayer {
 // Errors: kInvalidArgument for a name that says nothing, kUnsupported for one that QEMU may
 // understand and that cannot be followed.
 Result<std::vector<BackingLayer>> ParseBackingName(std::string_view name, std::string_view image);
+
+// The file of an extent, as the descriptor of the image spelled `image` names it: beside the image
+// unless it is absolute. The two are joined before a protocol is looked for, as QEMU does it.
+Result<Target> ParseExtentName(std::string_view name, std::string_view image);
 
 // An external data file name. QEMU takes it for a path, relative to the working directory; QEMU
 // before 2024 (CVE-2024-4467) also understood protocols in it, so such names are refused.

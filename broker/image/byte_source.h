@@ -23,6 +23,23 @@ class ByteSource {
   virtual Result<std::size_t> ReadAt(std::uint64_t offset, std::span<char> buffer) const = 0;
 };
 
+// Bytes of another source from `begin` on, at most `size` of them: an image within a larger file.
+// `whole` must outlive the slice.
+class SliceSource final : public ByteSource {
+ public:
+  SliceSource(const ByteSource& whole, std::uint64_t begin, std::uint64_t size)
+      : whole_(whole), begin_(begin), size_(size) {}
+  Result<std::size_t> ReadAt(std::uint64_t offset, std::span<char> buffer) const override;
+
+ private:
+  const ByteSource& whole_;
+  std::uint64_t begin_;
+  std::uint64_t size_;
+};
+
+// How many bytes there are, found with about a hundred reads of one byte: few formats need it.
+Result<std::uint64_t> LengthOf(const ByteSource& source);
+
 // Reads a descriptor with pread(2), and does nothing else with it.
 class FdByteSource final : public ByteSource {
  public:

@@ -55,4 +55,26 @@ Result<std::string_view> ByteWindow::Prefix(std::size_t length) {
   return Cut(0, length);
 }
 
+Result<std::string> ByteWindow::TextAt(std::uint64_t offset, std::size_t limit,
+                                       std::string_view field) {
+  std::string text;
+  std::string chunk;
+  do {
+    // One byte beyond the limit tells a text that ends there from one that goes on.
+    chunk.resize(std::min(kMaxChunk, limit + 1 - text.size()));
+    const auto count = source_.ReadAt(offset + text.size(), chunk);
+    if (!count) {
+      return tl::make_unexpected(count.error());
+    }
+    chunk.resize(*count);
+    const std::size_t end = chunk.find('\0');
+    text += chunk.substr(0, end);
+    if (end != std::string::npos || chunk.empty()) {
+      return text;
+    }
+  } while (text.size() <= limit);
+  return Fail(ErrorCode::kLimit,
+              std::string(field) + " is longer than " + std::to_string(limit) + " bytes");
+}
+
 }  // namespace openhook::image

@@ -29,6 +29,13 @@ class ByteWindow {
   // The first `length` bytes, or all there are of a shorter file; valid until the next call.
   Result<std::string_view> Prefix(std::size_t length);
 
+  // The text from `offset` on, up to a NUL byte or the end of the file.
+  // Errors: kLimit when it goes on after `limit` bytes, naming `field`; those of ByteSource.
+  Result<std::string> TextAt(std::uint64_t offset, std::size_t limit, std::string_view field);
+
+  // Bytes of the file: see LengthOf().
+  Result<std::uint64_t> Length() { return LengthOf(source_); }
+
   static constexpr std::size_t kFirstChunk = std::size_t{4} * 1024;
   static constexpr std::size_t kMaxChunk = std::size_t{64} * 1024;
 

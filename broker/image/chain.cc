@@ -62,7 +62,7 @@ class ChainWalker {
     if (!opened) {
       return tl::make_unexpected(opened.error());
     }
-    auto header = ReadHeader(*opened->bytes, step.layer.format);
+    auto header = ReadSlice(*opened->bytes, step.layer);
     if (!header) {
       return tl::make_unexpected(Explain(step.who, header.error()));
     }
@@ -72,7 +72,20 @@ class ChainWalker {
     if (auto added = AddDataFile(step, *header); !added) {
       return tl::make_unexpected(added.error());
     }
+    for (const ExtentReference& extent : header->extents) {
+      if (auto added = AddExtent(step, extent); !added) {
+        return tl::make_unexpected(added.error());
+      }
+    }
     return Next(step, *header);
+  }
+
+  static Result<Header> ReadSlice(const ByteSource& bytes, const BackingLayer& layer) {
+    if (layer.slice.IsWhole()) {
+      return ReadHeader(bytes, layer.format, layer.target.name);
+    }
+    const SliceSource slice(bytes, layer.slice.begin, layer.slice.size);
+    return ReadHeader(slice, layer.format, layer.target.name);
   }
 
   // Opens a member and makes sure that it is a disk, and not yet part of the chain.
@@ -107,7 +120,8 @@ class ChainWalker {
     return Fail(ErrorCode::kConflict,
                 who + " is the same file as " + Quote(same->name) + " (" +
                     std::string(ToString(same->role)) + ", depth " + std::to_string(same->depth) +
-                    "): the chain is a loop; correct the name with qemu-img rebase -u or amend");
+                    "): the chain is a loop, or two of its images share a file; correct the name "
+                    "with qemu-img rebase -u or amend, or in the descriptor");
   }
 
   void Add(std::string name, OpenedMember opened, Format format, MemberRole role) {
@@ -143,6 +157,34 @@ class ChainWalker {
       return tl::make_unexpected(opened.error());
     }
     Add(target->name, std::move(*opened), Format::kRaw, MemberRole::kDataFile);
+    return {};
+  }
+
+  Result<void> AddExtent(const Step& step, const ExtentReference& extent) {
+    if (++extents_ > limits::kMaxChainExtents) {
+      return Fail(ErrorCode::kLimit,
+                  step.who + ": the chain has more than " +
+                      std::to_string(limits::kMaxChainExtents) +
+                      " extents; convert the image with qemu-img convert -O qcow2");
+    }
+    const auto target = ParseExtentName(extent.name, step.layer.target.name);
+    if (!target) {
+      return tl::make_unexpected(Explain("extent of " + step.who, target.error()));
+    }
+    const std::string who = "extent " + Quote(target->name) + " of " + step.who;
+    NoteSpelling(who, *target);
+    if (target->kind == TargetKind::kNetwork) {
+      chain_.network.push_back({.name = target->name, .depth = depth_});
+      return {};
+    }
+    auto opened = Open(who, target->name);
+    if (!opened) {
+      return tl::make_unexpected(opened.error());
+    }
+    if (auto checked = CheckExtent(*opened->bytes, extent.format); !checked) {
+      return tl::make_unexpected(Explain(who, checked.error()));
+    }
+    Add(target->name, std::move(*opened), extent.format, MemberRole::kExtent);
     return {};
   }
 
@@ -188,13 +230,14 @@ class ChainWalker {
       if (!declared) {
         return tl::make_unexpected(Explain(next.who, declared.error()));
       }
-      if (format.value_or(*declared) != *declared) {
+      const std::string& wrapper = next.layer.wrapper;
+      const std::string outer(wrapper.empty() ? ToString(format.value_or(*declared)) : wrapper);
+      if (outer != ToString(*declared)) {
         return Fail(ErrorCode::kInvalidArgument, next.who + ": the header declares the format " +
                                                      std::string(ToString(*declared)) +
-                                                     ", its json: name " +
-                                                     std::string(ToString(*format)));
+                                                     ", its json: name " + outer);
       }
-      format = *declared;
+      format = wrapper.empty() ? *declared : format;
     }
     return format ? Result<void>{} : RefuseUndeclared(above, header, next);
   }
@@ -202,10 +245,13 @@ class ChainWalker {
   static tl::unexpected<Error> RefuseUndeclared(const Step& above, const Header& header,
                                                 const Step& next) {
     const std::string image = Quote(above.layer.target.name);
-    if (header.format == Format::kQed) {
+    if (header.format == Format::kQed || header.format == Format::kQcow) {
       return Fail(ErrorCode::kInvalidArgument,
-                  next.who + " has no declared format, and qed can declare none but raw; convert " +
-                      image + " to qcow2 and declare it there: qemu-img create -f qcow2 -F FORMAT");
+                  next.who + " has no declared format, and " +
+                      (header.format == Format::kQed ? "qed can declare none but raw"
+                                                     : "qcow can declare none") +
+                      "; convert " + image +
+                      " to qcow2 and declare it there: qemu-img create -f qcow2 -F FORMAT");
     }
     const std::string name = Quote(header.backing ? header.backing->name : next.layer.target.name);
     return Fail(ErrorCode::kInvalidArgument,
@@ -244,6 +290,7 @@ class ChainWalker {
   MemberOpener& opener_;
   Chain chain_;
   std::size_t depth_ = 0;
+  std::size_t extents_ = 0;             // of all images so far
   std::deque<BackingLayer> described_;  // layers that a json: name has already described
 };
 
@@ -257,6 +304,8 @@ std::string_view ToString(MemberRole role) {
       return "backing";
     case MemberRole::kDataFile:
       return "data-file";
+    case MemberRole::kExtent:
+      return "extent";
   }
   return "unknown";
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Which files one image consists of: itself, its backing files down to the last, and the external
-// data file of each. The walk follows the headers the way QEMU does, and refuses what QEMU would
-// have to guess or could never open. It yields a whole chain or an error, never a part of one.
+// data file and the extents of each. The walk follows the headers the way QEMU does, and refuses
+// what QEMU would have to guess or could never open. It yields a whole chain or an error, never a
+// part of one.
 
 #ifndef BROKER_IMAGE_CHAIN_H_
 #define BROKER_IMAGE_CHAIN_H_
@@ -21,11 +22,11 @@
 
 namespace openhook::image {
 
-enum class MemberRole : std::uint8_t { kImage, kBacking, kDataFile };
+enum class MemberRole : std::uint8_t { kImage, kBacking, kDataFile, kExtent };
 enum class MemberAccess : std::uint8_t { kRead, kReadWrite };
 enum class FormatSource : std::uint8_t { kDeclared, kProbed };
 
-std::string_view ToString(MemberRole role);      // "image", "backing", "data-file"
+std::string_view ToString(MemberRole role);      // "image", "backing", "data-file", "extent"
 std::string_view ToString(MemberAccess access);  // "read", "read-write"
 
 struct ChainMember {
@@ -34,8 +35,8 @@ struct ChainMember {
   MemberIdentity identity;
   Format format = Format::kRaw;
   MemberRole role = MemberRole::kImage;
-  std::size_t depth = 0;  // 0 for the image; a data file has the depth of its owner
-  MemberAccess access = MemberAccess::kRead;  // read-write at depth 0: the image and its data file
+  std::size_t depth = 0;  // 0 for the image; data files and extents have that of their owner
+  MemberAccess access = MemberAccess::kRead;  // read-write at depth 0
 };
 
 struct NetworkMember {
@@ -44,7 +45,7 @@ struct NetworkMember {
 };
 
 struct Chain {
-  std::vector<ChainMember> members;  // by depth; a data file behind its owner
+  std::vector<ChainMember> members;  // by depth; data files and extents behind their owner
   std::vector<NetworkMember> network;
   std::vector<std::string> warnings;  // sentences for people
   // kProbed: nobody but the image itself says what it is. Whoever writes a raw disk can write that
@@ -53,7 +54,7 @@ struct Chain {
 };
 
 // `image` is spelled as QEMU will spell it. Without `declared` its format is probed, with a
-// warning. At most limits::kMaxChainDepth images; data files are not counted.
+// warning. At most limits::kMaxChainDepth images, with limits::kMaxChainExtents extents in all.
 // Errors, each with its own words: kNotFound (a member is missing), kConflict (a loop, or a file
 // that stands in two places), kInvalidArgument (undeclared backing format, not a disk), kLimit (too
 // deep), kCorrupt (a malformed header), kUnsupported, and those of the opener.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/base/text.h"
+#include "broker/image/double_quoted.h"
 
 namespace openhook::image {
 
@@ -22,51 +23,31 @@ class Flattener final : public nlohmann::json_sax<nlohmann::json> {
   bool null() override { return Put(JsonNull{}); }
   bool boolean(bool) override { return Put(JsonOther{}); }
   bool number_integer(number_integer_t) override { return Put(JsonOther{}); }
-  bool number_unsigned(number_unsigned_t) override { return Put(JsonOther{}); }
+  bool number_unsigned(number_unsigned_t number) override { return Put(std::uint64_t{number}); }
   bool number_float(number_float_t, const string_t&) override { return Put(JsonOther{}); }
   bool binary(binary_t&) override { return Put(JsonOther{}); }
   bool string(string_t& text) override {
     if (text.find('\0') != string_t::npos) {
       return Stop("it has a NUL byte in " + Quote(text));
     }
-    return array_depth_ > 0 ? Put(JsonOther{}) : Put(std::move(text));
+    return Put(std::move(text));
   }
 
-  bool start_object(std::size_t) override {
-    if (array_depth_ > 0) {
-      return Stop("it has an object within an array");
-    }
-    if (prefixes_.size() == kMaxNesting) {
-      return Stop("it nests deeper than 64 levels");
-    }
-    prefixes_.push_back(prefixes_.empty() ? "" : key_ + ".");
-    return true;
-  }
+  bool start_object(std::size_t) override { return Enter(Frame{.prefix = {}, .is_array = false}); }
   bool key(string_t& name) override {
-    key_ = prefixes_.back() + name;
+    key_ = frames_.back().prefix + name;
     return true;
   }
   bool end_object() override {
-    prefixes_.pop_back();
+    frames_.pop_back();
     return true;
   }
-
-  // An array is entered without a key of its own for each element: it names no file.
-  bool start_array(std::size_t) override {
-    if (prefixes_.empty()) {
-      return Stop("it is not an object");
-    }
-    return ++array_depth_ <= kMaxNesting || Stop("it nests deeper than 64 levels");
-  }
-  bool end_array() override {
-    --array_depth_;
-    return true;
-  }
+  bool start_array(std::size_t) override { return Enter(Frame{.prefix = {}, .is_array = true}); }
+  bool end_array() override { return end_object(); }
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::json::exception&) override {
-    return Stop("it is not JSON from byte " + std::to_string(position) +
-                " on (QEMU's single quotes are not JSON either)");
+    return Stop("it is not JSON from byte " + std::to_string(position) + " on");
   }
 
   Result<FlatJson> Finish(bool complete) && {
@@ -77,13 +58,36 @@ class Flattener final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  bool Put(FlatValue value) {
-    if (prefixes_.empty()) {
+  // An object or an array that is open.
+  struct Frame {
+    std::string prefix;  // of the keys in it
+    bool is_array;
+    std::size_t next = 0;  // the index of an array's next element
+  };
+
+  // An element of an array has its index for a key.
+  void NameElement() {
+    if (!frames_.empty() && frames_.back().is_array) {
+      key_ = frames_.back().prefix + std::to_string(frames_.back().next++);
+    }
+  }
+  bool Enter(Frame frame) {
+    if (frames_.empty() && frame.is_array) {
       return Stop("it is not an object");
     }
-    if (array_depth_ > 0) {
-      return true;
+    if (frames_.size() == kMaxNesting) {
+      return Stop("it nests deeper than 64 levels");
     }
+    NameElement();
+    frame.prefix = frames_.empty() ? "" : key_ + ".";
+    frames_.push_back(std::move(frame));
+    return true;
+  }
+  bool Put(FlatValue value) {
+    if (frames_.empty()) {
+      return Stop("it is not an object");
+    }
+    NameElement();
     return values_.emplace(key_, std::move(value)).second ||
            Stop("it gives " + Quote(key_) + " twice");
   }
@@ -93,9 +97,8 @@ class Flattener final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   FlatJson values_;
-  std::vector<std::string> prefixes_;  // one for each object that is open
+  std::vector<Frame> frames_;
   std::string key_;
-  std::size_t array_depth_ = 0;
   std::string fault_;
 };
 // NOLINTEND(readability-identifier-naming)
@@ -104,7 +107,7 @@ class Flattener final : public nlohmann::json_sax<nlohmann::json> {
 
 Result<FlatJson> ParseFlatJson(std::string_view text) {
   Flattener flattener;
-  const bool complete = nlohmann::json::sax_parse(text.begin(), text.end(), &flattener);
+  const bool complete = nlohmann::json::sax_parse(DoubleQuoted(text), &flattener);
   return std::move(flattener).Finish(complete);
 }
 

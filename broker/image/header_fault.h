@@ -21,6 +21,23 @@ inline tl::unexpected<Error> HeaderFault(std::string_view field, std::uint64_t f
                                        std::string(allowed));
 }
 
+// The first bytes are not those of the format that was declared.
+inline tl::unexpected<Error> NotThisFormat(std::string_view format, std::string_view found,
+                                           std::string_view expected) {
+  return Fail(ErrorCode::kCorrupt, "it is not a " + std::string(format) +
+                                       " image: it begins with " + Quote(found, 64) +
+                                       " instead of " + Quote(expected));
+}
+
+// A well formed image over a parent that QEMU has no support for. Opened without it, it would show
+// other data than the guest wrote; so the parent is named, and the image refused.
+inline tl::unexpected<Error> UnusableParent(std::string_view format, std::string_view parent) {
+  return Fail(ErrorCode::kUnsupported,
+              "it has a parent, " + std::string(parent) + ", and QEMU cannot use a parent of " +
+                  std::string(format) +
+                  "; merge the image into its parent with the program that made it");
+}
+
 // A name in a header is a C string to QEMU: it would use only what is before a NUL byte, so a name
 // that holds one means different things to different readers.
 inline Result<std::string> HeaderText(std::string_view field, std::string_view bytes) {

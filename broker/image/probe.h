@@ -8,6 +8,7 @@
 #define BROKER_IMAGE_PROBE_H_
 
 #include <optional>
+#include <string_view>
 
 #include "broker/base/result.h"
 #include "broker/image/byte_source.h"
@@ -16,12 +17,18 @@
 
 namespace openhook::image {
 
-// qcow2 and qed by their magic, raw when no format that QEMU probes for is recognised.
-// Errors: kUnsupported naming the format when it is one that cannot be followed.
-Result<Format> ProbeFormat(ByteWindow& window);
+// What QEMU would probe the file as: by the bytes at its begin; where none is recognised, a file
+// whose `name` ends in ".dmg" is dmg, any other one raw.
+// Errors: kUnsupported when the bytes fit two formats.
+Result<Format> ProbeFormat(ByteWindow& window, std::string_view name);
 
-// Without `declared` the format is probed. A raw image is not read at all when it is declared.
-Result<Header> ReadHeader(const ByteSource& source, std::optional<Format> declared);
+// Without `declared` the format is probed; only then `name` is looked at. A raw image is not read
+// at all when it is declared.
+Result<Header> ReadHeader(const ByteSource& source, std::optional<Format> declared,
+                          std::string_view name = {});
+
+// Whether a file can serve as an extent of that format without leading to more files.
+Result<void> CheckExtent(const ByteSource& source, Format format);
 
 }  // namespace openhook::image
 

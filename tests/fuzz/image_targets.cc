@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <climits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "broker/base/limits.h"
 #include "broker/image/backing_name.h"
@@ -28,20 +30,53 @@ void CheckError(const Error& error) {
              "a message has bytes that were not escaped");
 }
 
-Verdict FuzzHeader(std::string_view input, Format format, std::size_t name_limit) {
-  const auto header = ReadHeader(MemorySource(std::string(input)), format);
+// A file that is zeros but for some pieces; the last one wins where they meet.
+class PieceSource final : public ByteSource {
+ public:
+  void Add(std::uint64_t offset, std::string_view bytes) {
+    pieces_.emplace_back(offset, bytes);
+    length_ = std::max(length_, offset + bytes.size());
+  }
+  Result<std::size_t> ReadAt(std::uint64_t offset, std::span<char> buffer) const override {
+    const std::uint64_t left = offset < length_ ? length_ - offset : 0;
+    buffer = buffer.first(std::min<std::size_t>(buffer.size(), left));
+    std::fill(buffer.begin(), buffer.end(), '\0');
+    for (const auto& [begin, bytes] : pieces_) {
+      const std::uint64_t from = std::max(begin, offset);
+      const std::uint64_t to = std::min(begin + bytes.size(), offset + buffer.size());
+      if (from < to) {
+        bytes.copy(&buffer[from - offset], to - from, from - begin);
+      }
+    }
+    return buffer.size();
+  }
+
+ private:
+  std::vector<std::pair<std::uint64_t, std::string_view>> pieces_;
+  std::uint64_t length_ = 0;
+};
+
+Verdict FuzzSource(const ByteSource& source, std::optional<Format> format, std::size_t name_limit) {
+  const auto header = ReadHeader(source, format);
   if (!header) {
     CheckError(header.error());
     return Verdict::kRefused;
   }
-  CheckOrDie(header->format == format, "a reader answered for another format");
+  CheckOrDie(!format || header->format == format, "a reader answered for another format");
   if (header->backing) {
     CheckName(header->backing->name, name_limit);
   }
   if (header->data_file) {
     CheckName(header->data_file->name, PATH_MAX - 1);
   }
+  for (const ExtentReference& extent : header->extents) {
+    CheckName(extent.name, 511);
+  }
   return Verdict::kAccepted;
+}
+
+Verdict FuzzHeader(std::string_view input, std::optional<Format> format, std::size_t name_limit) {
+  return FuzzSource(MemorySource(std::string(input)), format, name_limit);
 }
 
 // Takes `count` bytes off the front, or what is left.
@@ -62,7 +97,8 @@ std::size_t TakeNumber(std::string_view& input, std::size_t bytes) {
 void CheckChain(const Chain& chain) {
   CheckOrDie(!chain.members.empty() && chain.members.front().role == MemberRole::kImage,
              "a chain does not begin with its image");
-  CheckOrDie(chain.members.size() <= 2 * limits::kMaxChainDepth, "a chain is too long");
+  CheckOrDie(chain.members.size() <= 2 * limits::kMaxChainDepth + limits::kMaxChainExtents,
+             "a chain is too long");
   for (auto member = chain.members.begin(); member != chain.members.end(); ++member) {
     CheckName(member->name, SIZE_MAX);
     CheckOrDie((member->access == MemberAccess::kReadWrite) == (member->depth == 0),
@@ -78,6 +114,42 @@ void CheckChain(const Chain& chain) {
 Verdict FuzzQcow2(std::string_view input) { return FuzzHeader(input, Format::kQcow2, 1023); }
 
 Verdict FuzzQed(std::string_view input) { return FuzzHeader(input, Format::kQed, PATH_MAX - 1); }
+
+Verdict FuzzQcow(std::string_view input) { return FuzzHeader(input, Format::kQcow, 1023); }
+
+Verdict FuzzVmdk(std::string_view input) {
+  // As another image's extent as well, which has a reader of its own.
+  const MemorySource source{std::string(input)};
+  if (const auto extent = CheckExtent(source, Format::kVmdk); !extent) {
+    CheckError(extent.error());
+  }
+  return FuzzHeader(input, Format::kVmdk, PATH_MAX - 1);
+}
+
+Verdict FuzzVhdx(std::string_view input) {
+  PieceSource image;
+  while (!input.empty()) {
+    const std::size_t offset = TakeNumber(input, 4);
+    image.Add(offset, Take(input, TakeNumber(input, 2)));
+  }
+  return FuzzSource(image, Format::kVhdx, 0);
+}
+
+Verdict FuzzVpc(std::string_view input) { return FuzzHeader(input, Format::kVpc, 0); }
+
+Verdict FuzzVdi(std::string_view input) { return FuzzHeader(input, Format::kVdi, 0); }
+
+Verdict FuzzParallels(std::string_view input) { return FuzzHeader(input, Format::kParallels, 0); }
+
+Verdict FuzzLuks(std::string_view input) { return FuzzHeader(input, Format::kLuks, 0); }
+
+Verdict FuzzBochs(std::string_view input) { return FuzzHeader(input, Format::kBochs, 0); }
+
+Verdict FuzzCloop(std::string_view input) { return FuzzHeader(input, Format::kCloop, 0); }
+
+Verdict FuzzDmg(std::string_view input) { return FuzzHeader(input, Format::kDmg, 0); }
+
+Verdict FuzzProbe(std::string_view input) { return FuzzHeader(input, std::nullopt, PATH_MAX - 1); }
 
 Verdict FuzzBackingName(std::string_view input) {
   const std::string_view image = input.substr(0, input.find('\n'));

@@ -16,6 +16,19 @@ enum class Verdict { kRefused, kAccepted };
 // The input is the image.
 Verdict FuzzQcow2(std::string_view input);
 Verdict FuzzQed(std::string_view input);
+Verdict FuzzQcow(std::string_view input);
+Verdict FuzzVmdk(std::string_view input);
+Verdict FuzzVpc(std::string_view input);
+Verdict FuzzVdi(std::string_view input);
+Verdict FuzzParallels(std::string_view input);
+Verdict FuzzLuks(std::string_view input);
+Verdict FuzzBochs(std::string_view input);
+Verdict FuzzCloop(std::string_view input);
+Verdict FuzzDmg(std::string_view input);
+Verdict FuzzProbe(std::string_view input);  // of no declared format
+
+// Pieces of the image: four bytes (big-endian) with the offset, two with the length, the content.
+Verdict FuzzVhdx(std::string_view input);
 
 // The first line spells the image, the rest is the name in its header.
 Verdict FuzzBackingName(std::string_view input);

@@ -146,6 +146,18 @@ TEST_F(ChainFiles, TheCommandPrintsARawImageInBothForms) {
                           "false}\n");
 }
 
+TEST_F(ChainFiles, TheCommandListsTheExtentsOfADescriptor) {
+  const std::string path = Write("disk.vmdk",
+                                 "# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\n"
+                                 "createType=\"monolithicFlat\"\nRW 8 FLAT \"disk-flat\" 0\n");
+  const std::string flat = Write("disk-flat", std::string(4096, '\0'));
+  const CtlRun json = RunCtl({"chain", path, "--format", "vmdk", "--json"});
+  EXPECT_EQ(json.status, kExitDone) << json.err;
+  EXPECT_THAT(json.out, HasSubstr("{\"path\":\"" + flat + "\",\"requested\":\"" + flat +
+                                  "\",\"format\":\"raw\",\"depth\":0,\"role\":\"extent\","
+                                  "\"access\":\"read-write\"}"));
+}
+
 TEST_F(ChainFiles, TheCommandFailsWithNothingOnItsOutput) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"chain", Path("absent")},

@@ -98,6 +98,23 @@ TEST(BackingName, RefusesWhatCannotBeFollowed) {
   }
 }
 
+TEST(ExtentName, IsBesideItsDescriptor) {
+  EXPECT_EQ(ParseExtentName("a-flat.vmdk", "/vm/a.vmdk")->name, "/vm/a-flat.vmdk");
+  EXPECT_EQ(ParseExtentName("../../etc/shadow", "/vm/a.vmdk")->name, "/vm/../../etc/shadow");
+  EXPECT_EQ(ParseExtentName("/dev/sda", "/vm/a.vmdk")->name, "/dev/sda");
+  // Joined with a directory, what looks like a protocol is none.
+  EXPECT_EQ(ParseExtentName("nbd:host:1", "/vm/a.vmdk")->name, "/vm/nbd:host:1");
+  EXPECT_EQ(ParseExtentName("nbd:host:1", "/vm/a.vmdk")->kind, TargetKind::kFile);
+  EXPECT_EQ(ParseExtentName("nbd:host:1", "a.vmdk")->kind, TargetKind::kNetwork);
+  EXPECT_EQ(ParseExtentName("file:x", "a.vmdk")->name, "x");
+}
+
+TEST(ExtentName, RefusesWhatCannotBeFollowed) {
+  for (const char* name : {"json:{'driver':'file'}", "fat:/etc", "zork:x", ""}) {
+    EXPECT_FALSE(ParseExtentName(name, "a.vmdk")) << name;
+  }
+}
+
 TEST(DataFileName, IsAPathFromTheWorkingDirectory) {
   EXPECT_EQ(ParseDataFileName("/srv/data")->relative_to, RelativeTo::kNothing);
   EXPECT_EQ(ParseDataFileName("data.raw")->name, "data.raw");

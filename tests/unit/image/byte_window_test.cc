@@ -86,5 +86,33 @@ TEST(FdByteSource, SaysWhyADescriptorCannotBeRead) {
   EXPECT_THAT(count.error().context, HasSubstr("at byte 0"));
 }
 
+TEST(ByteWindow, ReadsATextUpToItsEndOrItsLimit) {
+  const MemorySource source(std::string("abc\0def", 7));
+  ByteWindow window(source);
+  EXPECT_EQ(window.TextAt(0, 3, "the text").value(), "abc");
+  EXPECT_EQ(window.TextAt(4, 100, "the text").value(), "def");
+  EXPECT_EQ(window.TextAt(99, 100, "the text").value(), "");
+  EXPECT_EQ(window.TextAt(0, 2, "the text").error().code, ErrorCode::kLimit);
+  const MemorySource large(std::string(200'000, 'x'));
+  EXPECT_EQ(ByteWindow(large).TextAt(1, 200'000, "the text")->size(), 199'999U);
+}
+
+TEST(LengthOf, FindsTheEndOfTheFile) {
+  for (std::size_t length = 0; length < 600; ++length) {
+    EXPECT_EQ(LengthOf(MemorySource(std::string(length, 'x'))).value(), length);
+  }
+}
+
+TEST(SliceSource, ShowsAPartOfAFile) {
+  const MemorySource whole("0123456789");
+  std::string buffer(20, '\0');
+  EXPECT_EQ(SliceSource(whole, 2, 3).ReadAt(0, buffer).value(), 3U);
+  EXPECT_EQ(buffer.substr(0, 3), "234");
+  EXPECT_EQ(SliceSource(whole, 8, UINT64_MAX).ReadAt(1, buffer).value(), 1U);
+  EXPECT_EQ(SliceSource(whole, 2, 3).ReadAt(3, buffer).value(), 0U);
+  EXPECT_EQ(SliceSource(whole, UINT64_MAX, UINT64_MAX).ReadAt(5, buffer).value(), 0U);
+  EXPECT_EQ(LengthOf(SliceSource(whole, 4, UINT64_MAX)).value(), 6U);
+}
+
 }  // namespace
 }  // namespace openhook::image

@@ -132,6 +132,85 @@ TEST(Chain, NetworkMembersAreListedAndNeverOpened) {
   EXPECT_THAT(qcow2->warnings, ElementsAre(HasSubstr("is on the network and was not read")));
 }
 
+TEST(Chain, ExtentsHaveTheDepthAndTheAccessOfTheirDescriptor) {
+  MemoryMembers members;
+  members.Add("/vm/top", Descriptor("RW 8 SPARSE \"top-s001\"\nRW 8 ZERO\n"
+                                    "RW 8 FLAT \"/img/flat\" 9\n",
+                                    "parentFileNameHint=\"../img/base\"\n"));
+  members.Add("/vm/top-s001", SparseVmdk(8, ""));
+  members.Add("/img/flat", "");
+  members.Add("/img/base", Descriptor("RW 8 VMFSSPARSE \"../vm/delta\"\n"));
+  members.Add("/vm/delta", "COWD" + std::string(100, '\0'));
+  const auto chain = WalkChain(members, "/vm/top", Format::kVmdk);
+  ASSERT_TRUE(chain) << chain.error().Message();
+  EXPECT_THAT(Lines(*chain), ElementsAre("0 image vmdk read-write /vm/top (/vm/top)",
+                                         "0 extent vmdk read-write /vm/top-s001 (/vm/top-s001)",
+                                         "0 extent raw read-write /img/flat (/img/flat)",
+                                         "1 backing vmdk read /img/base (/vm/../img/base)",
+                                         "1 extent vmdk read /vm/delta (/vm/../img/../vm/delta)"));
+  EXPECT_THAT(chain->warnings, IsEmpty());
+}
+
+TEST(Chain, MayHaveAThousandAndTwentyFourExtentsAndNoMore) {
+  MemoryMembers members;
+  std::string lines;
+  for (std::size_t i = 0; i < limits::kMaxChainExtents; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    lines += "RW 8 FLAT \"" + name + "\" 0\n";
+    members.Add("/vm/" + name, "");
+  }
+  members.Add("/vm/top", Descriptor(lines));
+  const auto chain = WalkChain(members, "/vm/top", Format::kVmdk);
+  ASSERT_TRUE(chain) << chain.error().Message();
+  EXPECT_EQ(chain->members.size(), 1025U);
+
+  members.Add("/vm/more", "");
+  members.Add("/vm/top", Descriptor(lines + "RW 8 FLAT \"more\" 0\n"));
+  const auto refused = WalkChain(members, "/vm/top", Format::kVmdk);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kLimit);
+  EXPECT_THAT(refused.error().context, HasSubstr("more than 1024 extents"));
+}
+
+TEST(Chain, AnImageMayLieWithinAFile) {
+  MemoryMembers members;
+  members.Add("/vm/top", Overlay(R"(json:{"driver":"qcow2","file":{"driver":"raw","offset":"1k",
+      "file":{"driver":"file","filename":"/vm/archive"}}})",
+                                 "qcow2"));
+  members.Add("/vm/archive", std::string(1024, 'x') + Overlay("base", "raw"));
+  members.Add("/vm/base", "");
+  const auto chain = WalkChain(members, "/vm/top", Format::kQcow2);
+  ASSERT_TRUE(chain) << chain.error().Message();
+  EXPECT_THAT(Lines(*chain), ElementsAre("0 image qcow2 read-write /vm/top (/vm/top)",
+                                         "1 backing qcow2 read /vm/archive (/vm/archive)",
+                                         "2 backing raw read /vm/base (/vm/base)"));
+}
+
+TEST(Chain, AWrapperShowsWhatItsFormatReads) {
+  MemoryMembers members;
+  members.Add("/vm/top", Overlay(R"(json:{"driver":"raw","size":512,"file":{"driver":"qcow2",
+      "file.filename":"/vm/mid"}})",
+                                 "raw"));
+  members.Add("/vm/mid", Overlay("base", "raw"));
+  members.Add("/vm/base", "");
+  const auto chain = WalkChain(members, "/vm/top", Format::kQcow2);
+  ASSERT_TRUE(chain) << chain.error().Message();
+  EXPECT_EQ(chain->members.size(), 3U);
+  EXPECT_EQ(chain->members[1].format, Format::kQcow2);
+}
+
+TEST(Chain, AGuestsBytesOnARawDiskLeadNowhereWhenItIsDeclared) {
+  MemoryMembers members;
+  for (const std::string& bytes :
+       {Descriptor("RW 8 FLAT \"/etc/shadow\" 0\n"), Overlay("/etc/shadow", "raw"),
+        QcowImage{.backing = "/etc/shadow"}.Bytes()}) {
+    members.Add("/vm/top", bytes);
+    const auto chain = WalkChain(members, "/vm/top", Format::kRaw);
+    ASSERT_TRUE(chain) << chain.error().Message();
+    EXPECT_EQ(chain->members.size(), 1U);
+  }
+}
+
 TEST(Chain, SaysThatTheFormatOfTheImageWasProbed) {
   MemoryMembers members;
   members.Add("/vm/top", Overlay("base", "raw"));
@@ -221,8 +300,35 @@ std::vector<Refusal> Refusals() {
        "has no declared format"},
       {"qed cannot declare qcow2", top(QedImage{.features = 1, .backing = "base"}.Bytes()),
        ErrorCode::kInvalidArgument, "qed can declare none but raw; convert '/vm/top' to qcow2"},
-      {"a format that cannot be followed", over("base", "vmdk"), ErrorCode::kUnsupported,
-       "backing file '/vm/base' of '/vm/top': the image format 'vmdk' cannot be followed"},
+      {"a format that cannot be followed", over("base", "vhd"), ErrorCode::kUnsupported,
+       "backing file '/vm/base' of '/vm/top': the image format 'vhd' cannot be followed"},
+      {"qcow cannot declare any", top(QcowImage{.backing = "base"}.Bytes()),
+       ErrorCode::kInvalidArgument, "qcow can declare none; convert '/vm/top' to qcow2"},
+      {"a wrapper that the header does not declare",
+       over(R"(json:{"driver":"throttle","file":{"driver":"raw","file.filename":"/b"}})", "raw"),
+       ErrorCode::kInvalidArgument, "the header declares the format raw, its json: name throttle"},
+      {"no extent", top(Descriptor("RW 8 FLAT \"gone\" 0\n")), ErrorCode::kNotFound,
+       "extent '/vm/gone' of image '/vm/top' does not exist"},
+      {"the descriptor is its own extent", top(Descriptor("RW 8 FLAT \"top\" 0\n")),
+       ErrorCode::kConflict, "extent '/vm/top' of image '/vm/top' is the same file as '/vm/top'"},
+      {"an extent that is no disk",
+       [](MemoryMembers& members) {
+         members.Add("/vm/top", Descriptor("RW 8 VMFS \"/dev/random\"\n"));
+         members.AddOther("/dev/random");
+       },
+       ErrorCode::kInvalidArgument, "is neither a regular file nor a block device"},
+      {"a sparse extent without a header",
+       [](MemoryMembers& members) {
+         members.Add("/vm/top", Descriptor("RW 8 SPARSE \"s001\"\n"));
+         members.Add("/vm/s001", "root:x:0:0:");
+       },
+       ErrorCode::kCorrupt, "extent '/vm/s001' of image '/vm/top': it is not a sparse vmdk image"},
+      {"an extent that lists extents",
+       [](MemoryMembers& members) {
+         members.Add("/vm/top", Descriptor("RW 8 SPARSE \"s001\"\n"));
+         members.Add("/vm/s001", SparseVmdk(0, Descriptor("RW 8 FLAT \"/etc/shadow\" 0\n")));
+       },
+       ErrorCode::kUnsupported, "QEMU would open the extents that it lists"},
       {"two declarations that differ",
        over(R"(json:{"driver":"raw","file.filename":"/b"})", "qcow2"), ErrorCode::kInvalidArgument,
        "the header declares the format qcow2, its json: name raw"},

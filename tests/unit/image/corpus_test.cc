@@ -44,6 +44,17 @@ void RunCorpus(const char* name, Target target) {
 
 TEST(Corpus, Qcow2) { RunCorpus("fuzz_qcow2", FuzzQcow2); }
 TEST(Corpus, Qed) { RunCorpus("fuzz_qed", FuzzQed); }
+TEST(Corpus, Qcow) { RunCorpus("fuzz_qcow", FuzzQcow); }
+TEST(Corpus, Vmdk) { RunCorpus("fuzz_vmdk", FuzzVmdk); }
+TEST(Corpus, Vhdx) { RunCorpus("fuzz_vhdx", FuzzVhdx); }
+TEST(Corpus, Vpc) { RunCorpus("fuzz_vpc", FuzzVpc); }
+TEST(Corpus, Vdi) { RunCorpus("fuzz_vdi", FuzzVdi); }
+TEST(Corpus, Parallels) { RunCorpus("fuzz_parallels", FuzzParallels); }
+TEST(Corpus, Luks) { RunCorpus("fuzz_luks", FuzzLuks); }
+TEST(Corpus, Bochs) { RunCorpus("fuzz_bochs", FuzzBochs); }
+TEST(Corpus, Cloop) { RunCorpus("fuzz_cloop", FuzzCloop); }
+TEST(Corpus, Dmg) { RunCorpus("fuzz_dmg", FuzzDmg); }
+TEST(Corpus, Probe) { RunCorpus("fuzz_probe", FuzzProbe); }
 TEST(Corpus, BackingName) { RunCorpus("fuzz_backing_name", FuzzBackingName); }
 TEST(Corpus, Chain) { RunCorpus("fuzz_chain", FuzzChain); }
 

@@ -24,16 +24,30 @@ TEST(FlatJson, KeepsNullApartFromOtherValues) {
   const auto json = ParseFlatJson(R"({"n":null,"i":-1,"u":1,"d":0.5,"b":true})");
   ASSERT_TRUE(json) << json.error().Message();
   EXPECT_TRUE(std::holds_alternative<JsonNull>(json->at("n")));
-  for (const char* key : {"i", "u", "d", "b"}) {
+  EXPECT_EQ(std::get<std::uint64_t>(json->at("u")), 1U);
+  for (const char* key : {"i", "d", "b"}) {
     EXPECT_TRUE(std::holds_alternative<JsonOther>(json->at(key))) << key;
   }
 }
 
-TEST(FlatJson, ArraysHoldNoKeys) {
-  const auto json = ParseFlatJson(R"({"a":["x",[null,1]],"b":"y","e":[],"o":{}})");
+TEST(FlatJson, ElementsOfArraysHaveTheirIndexForAKey) {
+  const auto json = ParseFlatJson(R"({"a":["x",[null,1],{"c":"z"}],"b":"y","e":[],"o":{}})");
   ASSERT_TRUE(json) << json.error().Message();
-  EXPECT_EQ(json->size(), 1U);
+  EXPECT_EQ(json->size(), 5U);
+  EXPECT_EQ(std::get<std::string>(json->at("a.0")), "x");
+  EXPECT_TRUE(std::holds_alternative<JsonNull>(json->at("a.1.0")));
+  EXPECT_EQ(std::get<std::uint64_t>(json->at("a.1.1")), 1U);
+  EXPECT_EQ(std::get<std::string>(json->at("a.2.c")), "z");
   EXPECT_EQ(std::get<std::string>(json->at("b")), "y");
+}
+
+TEST(FlatJson, StringsMayBeInSingleQuotes) {
+  const auto json = ParseFlatJson(R"({'a':'b"c','d':"e'f",'g':'h\'i\\','j':"k\'\n"})");
+  ASSERT_TRUE(json) << json.error().Message();
+  EXPECT_EQ(std::get<std::string>(json->at("a")), "b\"c");
+  EXPECT_EQ(std::get<std::string>(json->at("d")), "e'f");
+  EXPECT_EQ(std::get<std::string>(json->at("g")), "h'i\\");
+  EXPECT_EQ(std::get<std::string>(json->at("j")), "k'\n");
 }
 
 TEST(FlatJson, RefusesByItsFault) {
@@ -54,13 +68,14 @@ TEST(FlatJson, RefusesByItsFault) {
       {"[]", "not an object"},
       {"\"text\"", "not an object"},
       {"null", "not an object"},
-      {"{'a':'b'}", "single quotes"},
+      {"{'a':'b\"}", "not JSON"},
+      {"{'a':'b\\", "not JSON"},
       {"{\"a\":\"\xff\"}", "not JSON"},
       {"{\"a\":1e999}", "not JSON"},
       {R"({"a":"1","a":"2"})", "gives 'a' twice"},
       {R"({"a":{"b":"1"},"a.b":"2"})", "gives 'a.b' twice"},
       {R"({"a":"x\u0000y"})", "NUL byte in 'x\\x00y'"},
-      {R"({"a":[{"b":"c"}]})", "an object within an array"},
+      {R"({"a":["b"],"a.0":"c"})", "gives 'a.0' twice"},
       {nested("{\"a\":", "}"), "deeper than 64"},
       {nested("[", "]"), "deeper than 64"},
   };

@@ -130,6 +130,44 @@ struct QedImage {
   }
 };
 
+struct QcowImage {
+  std::uint32_t version = 1;
+  std::uint64_t size = 1 << 20;
+  std::uint8_t cluster_bits = 12;
+  std::uint32_t crypt_method = 0;
+  std::string backing = {};
+  std::optional<std::uint64_t> backing_offset = {};
+  std::optional<std::uint32_t> backing_size = {};
+
+  [[nodiscard]] std::string Bytes() const {
+    const std::uint64_t offset = backing.empty() ? 0 : 48;
+    return "QFI\xfb" + BigEndianBytes(version, 4) +
+           BigEndianBytes(backing_offset.value_or(offset), 8) +
+           BigEndianBytes(backing_size.value_or(backing.size()), 4) + std::string(4, '\0') +
+           BigEndianBytes(size, 8) + BigEndianBytes(cluster_bits, 1) + std::string("\x09\0\0", 3) +
+           BigEndianBytes(crypt_method, 4) + std::string(8, '\0') + backing;
+  }
+};
+
+// A vmdk descriptor with these extent lines, and `more` lines before them.
+inline std::string Descriptor(const std::string& extents, const std::string& more = {},
+                              const std::string& type = "monolithicFlat") {
+  const std::string parent =
+      more.find("parentFileNameHint") == std::string::npos ? "ffffffff" : "1";
+  return "# Disk DescriptorFile\nversion=1\nCID=5d33685c\nparentCID=" + parent + "\ncreateType=\"" +
+         type + "\"\n" + more + "\n# Extent description\n" + extents +
+         "\n# The Disk Data Base\n#DDB\nddb.adapterType = \"ide\"\n";
+}
+
+// A sparse vmdk file; without a descriptor it is an extent.
+inline std::string SparseVmdk(std::uint64_t capacity, const std::string& descriptor) {
+  std::string bytes = "KDMV" + LittleEndianBytes(1, 4) + LittleEndianBytes(3, 4) +
+                      LittleEndianBytes(capacity, 8) + LittleEndianBytes(128, 8) +
+                      LittleEndianBytes(descriptor.empty() ? 0 : 1, 8);
+  bytes.resize(512, '\0');
+  return bytes + descriptor + std::string(descriptor.empty() ? 0 : 16, '\0');
+}
+
 }  // namespace openhook::image
 
 #endif  // TESTS_UNIT_IMAGE_IMAGE_BUILDER_H_

@@ -45,6 +45,55 @@ TEST(JsonName, DescribesAFileInEveryForm) {
   }
 }
 
+TEST(JsonName, FiltersAndRawDriversMayStandAboveAFormatAndBelowIt) {
+  const struct {
+    const char* json;
+    Format format;
+    const char* wrapper;
+    std::uint64_t begin;
+    std::uint64_t size;
+  } rows[] = {
+      {R"({"driver":"raw","offset":512,"file":{"driver":"qcow2","file.filename":"/b"}})",
+       Format::kQcow2, "raw", 0, UINT64_MAX},
+      {R"({"driver":"throttle","file":{"driver":"raw","file":{"driver":"vmdk",
+          "file.filename":"/b"}}})",
+       Format::kVmdk, "throttle", 0, UINT64_MAX},
+      {R"({"driver":"copy-on-read","file":{"driver":"file","filename":"/b"}})", Format::kRaw,
+       "copy-on-read", 0, UINT64_MAX},
+      {R"({"driver":"raw","offset":7,"file":{"driver":"preallocate","file":{"driver":"file",
+          "filename":"/b"}}})",
+       Format::kRaw, "", 0, UINT64_MAX},
+      {R"({"driver":"vmdk","file":{"driver":"raw","offset":1536,"size":"2M",
+          "file":{"driver":"file","filename":"/b"}}})",
+       Format::kVmdk, "", 1536, 2U << 20},
+      {R"({"driver":"qcow2","file":{"driver":"compress","file":{"driver":"raw","offset":"1k",
+          "file.filename":"/b"}}})",
+       Format::kQcow2, "", 1024, UINT64_MAX},
+  };
+  for (const auto& row : rows) {
+    const auto layers = Parse(row.json);
+    ASSERT_TRUE(layers) << row.json << ": " << layers.error().Message();
+    const BackingLayer& layer = layers->front();
+    EXPECT_EQ(layer.target.name, "/b") << row.json;
+    EXPECT_EQ(layer.format, row.format) << row.json;
+    EXPECT_EQ(layer.wrapper, row.wrapper) << row.json;
+    EXPECT_EQ(layer.slice.begin, row.begin) << row.json;
+    EXPECT_EQ(layer.slice.size, row.size) << row.json;
+  }
+}
+
+TEST(JsonName, TheBackingFileIsThatOfTheFormatBehindItsWrapper) {
+  const auto layers = Parse(R"({"driver":"raw","file":{"driver":"qcow2","file.filename":"/a",
+      "backing":{"driver":"throttle","file":{"driver":"qed","file.filename":"/b",
+      "backing":null}}}})");
+  ASSERT_TRUE(layers) << layers.error().Message();
+  ASSERT_EQ(layers->size(), 2U);
+  EXPECT_EQ((*layers)[0].target.name, "/a");
+  EXPECT_EQ((*layers)[1].target.name, "/b");
+  EXPECT_EQ((*layers)[1].format, Format::kQed);
+  EXPECT_EQ((*layers)[1].below, Below::kNothing);
+}
+
 TEST(JsonName, RelativeNamesBeginInTheWorkingDirectory) {
   EXPECT_EQ(Parse(R"({"file.filename":"b"})")->front().target.relative_to,
             RelativeTo::kWorkingDirectory);
@@ -54,7 +103,8 @@ TEST(JsonName, NetworkDriversAreNamedWhole) {
   for (const char* json :
        {R"({"driver":"nbd","server.type":"unix","server.path":"/run/s"})",
         R"({"driver":"qcow2","file":{"driver":"rbd","pool":"p","image":"i"}})",
-        R"({"driver":"raw","file.driver":"https","file.url":"https://host/x"})"}) {
+        R"({"driver":"raw","file.driver":"https","file.url":"https://host/x"})",
+        R"({"driver":"gluster","volume":"v","path":"p","server":[{"type":"tcp","host":"h"}]})"}) {
     const auto layers = Parse(json);
     ASSERT_TRUE(layers) << json << ": " << layers.error().Message();
     EXPECT_EQ(layers->front().target.kind, TargetKind::kNetwork) << json;
@@ -105,11 +155,39 @@ TEST(JsonName, RefusesByItsFault) {
       {R"({"driver":"raw","file.filename":7})", ErrorCode::kInvalidArgument,
        "gives 'file.filename' as something else than a string"},
       {R"({"driver":true,"file.filename":"/a"})", ErrorCode::kInvalidArgument, "gives 'driver'"},
-      {R"({"driver":"raw","file":{"driver":"qcow2","file.filename":"/a"}})",
+      {R"({"driver":"qed","file":{"driver":"qcow2","file.filename":"/a"}})",
        ErrorCode::kUnsupported, "the format driver 'qcow2' below another format driver"},
+      {R"({"file":{"driver":"qcow2","file.filename":"/a"}})", ErrorCode::kUnsupported,
+       "the format driver 'qcow2' below another format driver"},
       {R"({"driver":"quorum","children.0.filename":"/a"})", ErrorCode::kUnsupported, "'quorum'"},
-      {R"({"driver":"raw","file":{"driver":"throttle","file.filename":"/a"}})",
-       ErrorCode::kUnsupported, "the driver 'throttle', which cannot be followed"},
+      {R"({"driver":"quorum","children":[{"driver":"file","filename":"/a"}]})",
+       ErrorCode::kUnsupported, "'quorum'"},
+      {R"({"driver":"blkdebug","config":"/c","image":{"driver":"file","filename":"/a"}})",
+       ErrorCode::kUnsupported, "the driver 'blkdebug', which cannot be followed"},
+      {R"({"driver":"blkverify","raw.filename":"/a","test.filename":"/b"})",
+       ErrorCode::kUnsupported, "'blkverify'"},
+      {R"({"driver":"raw","file":{"driver":"vvfat","dir":"/etc"}})", ErrorCode::kUnsupported,
+       "the driver 'vvfat', which cannot be followed"},
+      {R"({"driver":"throttle","file":{"filename":"/a"}})", ErrorCode::kUnsupported,
+       "a filter over something undeclared: it has no 'file.driver'"},
+      {R"({"driver":"qcow2","file":{"driver":"throttle","file.filename":"/a"}})",
+       ErrorCode::kUnsupported, "undeclared: it has no 'file.file.driver'"},
+      {R"({"driver":"throttle","file":"node0"})", ErrorCode::kUnsupported, "node of a running"},
+      {R"({"driver":"throttle","file":{"driver":"qcow2","file.filename":"/a"},"backing":null})",
+       ErrorCode::kUnsupported, "gives 'backing' to the driver 'throttle', which has none"},
+      {R"({"driver":"raw","file":{"driver":"qcow2","file.filename":"/a"},"data-file":"d"})",
+       ErrorCode::kUnsupported, "gives 'data-file' to the driver 'raw'"},
+      {R"({"driver":"qed","file":{"driver":"raw","offset":-1,"file.filename":"/a"}})",
+       ErrorCode::kInvalidArgument, "gives 'file.offset' as something else than a number of bytes"},
+      {R"({"driver":"qed","file":{"driver":"raw","offset":"0x10","file.filename":"/a"}})",
+       ErrorCode::kInvalidArgument, "gives 'file.offset'"},
+      {R"({"driver":"qed","file":{"driver":"raw","size":"16E","file.filename":"/a"}})",
+       ErrorCode::kInvalidArgument, "gives 'file.size'"},
+      {R"({"driver":"qed","file":{"driver":"raw","offset":1,"file":{"driver":"raw","offset":1,
+          "file.filename":"/a"}}})",
+       ErrorCode::kUnsupported, "a part of a part"},
+      {R"({"driver":"vmdk","file.filename":"/a","extents.0.filename":"/b"})",
+       ErrorCode::kUnsupported, "describes extents by 'extents'"},
       {R"({"driver":"raw","file":{"driver":"nvme","device":"0"}})", ErrorCode::kUnsupported,
        "'nvme'"},
       {R"({"driver":"qcow2","file.filename":"/a","backing":null,"backing.file.filename":"/b"})",

@@ -21,22 +21,56 @@ TEST(Probe, RecognisesWhatItCanFollowAndTakesTheRestForRaw) {
   }
 }
 
-TEST(Probe, NamesTheFormatsThatItCannotFollow) {
+Result<Format> ProbeBytes(const std::string& bytes, std::string_view name = "disk") {
+  const MemorySource source(bytes);
+  ByteWindow window(source);
+  return ProbeFormat(window, name);
+}
+
+TEST(Probe, KnowsWhatQemuProbesFor) {
   const struct {
-    const char* format;
+    Format format;
     std::string start;
-  } rows[] = {{"qcow", std::string("QFI\xfb\0\0\0\1", 8)},
-              {"vmdk", "KDMV"},
-              {"vmdk", "# Disk DescriptorFile\n"},
-              {"vdi", std::string(0x40, ' ') + "\x7f\x10\xda\xbe"},
-              {"vhdx", "vhdxfile"},
-              {"luks", "LUKS\xba\xbe"}};
+  } rows[] = {
+      {Format::kQcow, std::string("QFI\xfb\0\0\0\1", 8)},
+      {Format::kQcow2, std::string("QFI\xfb\0\0\0\2", 8)},
+      {Format::kVmdk, "KDMV"},
+      {Format::kVmdk, "COWD"},
+      {Format::kVmdk, "# Disk DescriptorFile\n"},
+      {Format::kVmdk, "#\n  \nversion=3\r\n"},
+      {Format::kVdi, std::string(0x40, ' ') + "\x7f\x10\xda\xbe"},
+      {Format::kVhdx, "vhdxfile"},
+      {Format::kVpc, "conectix"},
+      {Format::kParallels, "WithoutFreeSpace"},
+      {Format::kParallels, "WithouFreSpacExt"},
+      {Format::kLuks, "LUKS\xba\xbe"},
+      {Format::kBochs, "Bochs Virtual HD Image"},
+      {Format::kCloop,
+       "#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 && mount -r -t iso9660 "
+       "/dev/cloop $1\n"},
+      {Format::kRaw, "version=4\n"},
+      {Format::kRaw, "# a script\nversion\n"},
+      {Format::kRaw, std::string(600, '#') + "\nversion=1\n"},
+  };
   for (const auto& row : rows) {
-    const auto header = ReadHeader(MemorySource(row.start), std::nullopt);
-    ASSERT_FALSE(header) << row.format;
-    EXPECT_EQ(header.error().code, ErrorCode::kUnsupported);
-    EXPECT_THAT(header.error().context, HasSubstr(std::string("the format ") + row.format));
+    const auto format = ProbeBytes(row.start);
+    ASSERT_TRUE(format) << row.start;
+    EXPECT_EQ(*format, row.format) << row.start;
   }
+}
+
+TEST(Probe, GuessesAnAppleImageByItsNameAlone) {
+  EXPECT_EQ(ProbeBytes("bytes", "/vm/x.dmg").value(), Format::kDmg);
+  EXPECT_EQ(ProbeBytes("bytes", ".dmg").value(), Format::kRaw);
+  EXPECT_EQ(ProbeBytes("", "/vm/x.dmg").value(), Format::kRaw);
+  EXPECT_EQ(ProbeBytes("KDMV", "/vm/x.dmg").value(), Format::kVmdk);
+}
+
+TEST(Probe, BytesThatFitTwoFormatsAreNotGuessed) {
+  std::string both = "KDMV" + std::string(0x3c, ' ') + "\x7f\x10\xda\xbe";
+  const auto format = ProbeBytes(both);
+  ASSERT_FALSE(format);
+  EXPECT_THAT(format.error().context, HasSubstr("like the format vmdk and like vdi"));
 }
 
 TEST(ReadHeader, BelievesTheDeclarationAndNotTheBytes) {
@@ -70,8 +104,20 @@ TEST(ParseFormat, KnowsTheNamesThatStandForBareBytes) {
   EXPECT_EQ(ToString(ParseFormat("raw").value()), "raw");
 }
 
+TEST(ParseFormat, ReadsEveryNameThatItPrints) {
+  const std::string names = FormatNames();
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < names.size(); ++count) {
+    const std::string name = names.substr(at, names.find(", ", at) - at);
+    ASSERT_TRUE(ParseFormat(name)) << name;
+    EXPECT_EQ(ToString(*ParseFormat(name)), name);
+    at += name.size() + 2;
+  }
+  EXPECT_EQ(count, 13U);
+}
+
 TEST(ParseFormat, RefusesTheRestWithARemedy) {
-  for (const char* name : {"", "QCOW2", "vmdk", "luks", "qcow2 "}) {
+  for (const char* name : {"", "QCOW2", "vhd", "vvfat", "qcow2 "}) {
     const auto format = ParseFormat(name);
     ASSERT_FALSE(format) << name;
     EXPECT_EQ(format.error().code, ErrorCode::kUnsupported);

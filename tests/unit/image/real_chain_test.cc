@@ -6,84 +6,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-
-#include "broker/image/chain.h"
-#include "broker/image/probe.h"
 #include "tests/unit/image/image_builder.h"
-#include "tests/unit/image/posix_opener.h"
+#include "tests/unit/image/real_images.h"
 
 namespace openhook::image {
 namespace {
 
 using ::testing::HasSubstr;
 
-// A directory of its own for each test, which is also the working directory while it runs.
-class RealChain : public ::testing::Test {
- protected:
-  RealChain() : home_(std::filesystem::current_path()) {
-    std::string name = ::testing::TempDir() + "/chain.XXXXXX";
-    directory_ = std::filesystem::canonical(::mkdtemp(name.data()));
-    std::filesystem::current_path(directory_);
-  }
-  ~RealChain() override {
-    std::filesystem::current_path(home_);
-    std::filesystem::remove_all(directory_);
-  }
-  RealChain(const RealChain&) = delete;
-  RealChain& operator=(const RealChain&) = delete;
-
-  static std::string Output(const std::string& command) {
-    std::string output;
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"),
-                                                               &::pclose);
-    std::array<char, 4096> buffer{};
-    while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) {
-      output.append(buffer.data(), count);
-    }
-    return output;
-  }
-  static void QemuImg(const std::string& arguments) {
-    ASSERT_EQ(std::system(("qemu-img " + arguments + " >/dev/null").c_str()), 0) << arguments;
-  }
-  static void Write(const std::string& name, const std::string& bytes) {
-    std::ofstream(name, std::ios::binary) << bytes;
-  }
-
-  [[nodiscard]] std::string At(const std::string& name) const {
-    return (directory_ / name).string();
-  }
-  static Result<Header> ReadFile(const std::string& name, Format format) {
-    const auto opened = PosixOpener().Open(name);
-    return opened ? ReadHeader(*opened->bytes, format) : tl::make_unexpected(opened.error());
-  }
-  static Result<Chain> Walk(const std::string& name) {
-    PosixOpener opener;
-    return WalkChain(opener, name, Format::kQcow2);
-  }
-
-  // The chain of `image` has exactly the spellings and formats that qemu-img reports.
-  static void ExpectQemuAgrees(const std::string& image, std::size_t members) {
-    const auto chain = Walk(image);
-    ASSERT_TRUE(chain) << chain.error().Message();
-    const auto report = nlohmann::json::parse(
-        Output("qemu-img info -f qcow2 --backing-chain --output=json '" + image + "'"));
-    ASSERT_EQ(report.size(), members);
-    ASSERT_EQ(chain->members.size(), members);
-    for (std::size_t i = 0; i < members; ++i) {
-      EXPECT_EQ(chain->members[i].name, report[i].at("filename").get<std::string>());
-      EXPECT_EQ(ToString(chain->members[i].format), report[i].at("format").get<std::string>());
-    }
-  }
-
- private:
-  std::filesystem::path home_;
-  std::filesystem::path directory_;
-};
+class RealChain : public RealImages {};
 
 TEST_F(RealChain, RelativeAndAbsoluteNamesAcrossVersionsAndFormats) {
   std::filesystem::create_directory("sub");
@@ -155,16 +86,9 @@ TEST_F(RealChain, DataFilesOfBothLayoutsAndOfABackingFile) {
 
 TEST_F(RealChain, EncryptedImagesAndBitmapsChangeNothing) {
   QemuImg("create -f qcow2 base.qcow2 1M");
-  // qemu-img times its key derivation first, and gives up when the kernel's accounting of such a
-  // short run shows no time at all ("Unable to get accurate CPU usage"): a matter of luck.
-  int status = 1;
-  for (int attempt = 0; attempt < 50 && status != 0; ++attempt) {
-    status = std::system(
-        "qemu-img create -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,"
-        "encrypt.key-secret=s,encrypt.iter-time=10 -F qcow2 -b base.qcow2 top.qcow2 "
-        ">/dev/null 2>&1");
-  }
-  ASSERT_EQ(status, 0);
+  EncryptedQemuImg(
+      "create -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,"
+      "encrypt.key-secret=s,encrypt.iter-time=10 -F qcow2 -b base.qcow2 top.qcow2");
   QemuImg("bitmap --add base.qcow2 marks");
   const auto chain = Walk("top.qcow2");
   ASSERT_TRUE(chain) << chain.error().Message();
