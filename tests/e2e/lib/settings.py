@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Where programs are, which user a VM runs as, and which way of opening files is under test.
 
-Two environment variables change it:
+Three environment variables change it:
     OPENHOOK_BIN_DIR   directory with openhookd, openhookctl, openhook-qemu (default: build/bin)
     OPENHOOK_E2E_MODE  "broker" (default), or "native": QEMU runs as root and opens files itself.
                        A test that fails natively too says nothing about the broker.
+    OPENHOOK_E2E_SHIM  "preload" (default) or "seccomp": openhook-qemu --mode
 """
 
 import os
@@ -14,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 BIN_DIR = Path(os.environ.get("OPENHOOK_BIN_DIR", REPOSITORY / "build" / "bin"))
 GUEST_DIR = Path(os.environ.get("OPENHOOK_GUEST_DIR", REPOSITORY / "build" / "guest"))
 NATIVE = os.environ.get("OPENHOOK_E2E_MODE", "broker") == "native"
+SHIM = os.environ.get("OPENHOOK_E2E_SHIM", "preload")
 
 # A user that owns nothing on any Debian system: what QEMU can open, the broker opened for it.
 VM_UID = 64777

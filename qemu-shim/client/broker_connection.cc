@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/broker_connection.h"
+#include "qemu-shim/client/broker_connection.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -11,9 +11,9 @@
 #include <string_view>
 
 #include "proto/bundle.h"
-#include "qemu-shim/preload/report.h"
+#include "qemu-shim/client/report.h"
 
-namespace openhook::preload {
+namespace openhook::client {
 
 namespace {
 
@@ -46,11 +46,12 @@ bool HasOption(int fd, int option, int expected) {
   return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == expected;
 }
 
-bool EncodeHello(Packet* packet) {
+bool EncodeHello(const char* program, Packet* packet) {
   openhook_proto_Request request;
   request.id = 0;
   request.which_body = openhook_proto_Request_hello_tag;
-  request.body.hello = {kProtocolVersion, kProtocolVersion, "libopenhook-preload"};
+  request.body.hello = {kProtocolVersion, kProtocolVersion, {}};
+  std::strncpy(request.body.hello.program, program, sizeof(request.body.hello.program) - 1);
   return Encode(request, packet);
 }
 
@@ -68,9 +69,9 @@ ConnectStatus JudgeHello(const openhook_proto_Reply& reply, const char* socket_p
 }
 
 // A living broker answers Hello at once; one that is stopped must not hold us for ever here.
-ConnectStatus Greet(int socket, const char* socket_path, Patience* patience) {
+ConnectStatus Greet(int socket, const Endpoint& endpoint, Patience* patience) {
   Packet hello;
-  if (!EncodeHello(&hello) ||
+  if (!EncodeHello(endpoint.program, &hello) ||
       SendBundle(socket, hello.bytes, hello.size, WaitMode::kWait).status != BundleStatus::kOk ||
       !patience->AwaitReadable(socket)) {
     return ConnectStatus::kTryAgain;
@@ -82,17 +83,17 @@ ConnectStatus Greet(int socket, const char* socket_path, Patience* patience) {
   if (received.status != BundleStatus::kOk || !Decode(bytes, received.size, &reply)) {
     return ConnectStatus::kTryAgain;
   }
-  return JudgeHello(reply, socket_path);
+  return JudgeHello(reply, endpoint.socket);
 }
 
 }  // namespace
 
-ConnectStatus Connect(const char* socket_path, Patience* patience, ConnectionSlot* slot) {
+ConnectStatus Connect(const Endpoint& endpoint, Patience* patience, ConnectionSlot* slot) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!fd.IsValid()) {
     return StatusFromErrno();
   }
-  const sockaddr_un address = AddressOf(socket_path);
+  const sockaddr_un address = AddressOf(endpoint.socket);
   int connected = -1;
   do {
     connected = ::connect(fd.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
@@ -100,7 +101,7 @@ ConnectStatus Connect(const char* socket_path, Patience* patience, ConnectionSlo
   if (connected < 0) {
     return StatusFromErrno();
   }
-  const ConnectStatus status = Greet(fd.Get(), socket_path, patience);
+  const ConnectStatus status = Greet(fd.Get(), endpoint, patience);
   if (status == ConnectStatus::kConnected) {
     slot->Put(static_cast<UniqueFd&&>(fd));
   }
@@ -137,4 +138,4 @@ RoundTripStatus RoundTrip(int socket, const Packet& packet, openhook_proto_Reply
                                                      : RoundTripStatus::kAnswered;
 }
 
-}  // namespace openhook::preload
+}  // namespace openhook::client

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/intent.h"
+#include "qemu-shim/client/intent.h"
 
 #include <fcntl.h>
 
-namespace openhook::preload {
+namespace openhook::client {
 
 namespace {
 
@@ -121,4 +121,4 @@ int FlagsOfStreamMode(std::string_view mode) {
   return access | flags;
 }
 
-}  // namespace openhook::preload
+}  // namespace openhook::client

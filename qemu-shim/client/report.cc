@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/report.h"
+#include "qemu-shim/client/report.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 
-namespace openhook::preload {
+namespace openhook::client {
 
 namespace {
 
@@ -90,14 +91,28 @@ Line& Line::AddNumber(long number) {
   return *this;
 }
 
+bool Line::Finish() {
+  if (WasPrintedOften(text_, size_)) {
+    return false;
+  }
+  text_[size_++] = '\n';
+  return true;
+}
+
 void Line::Print() {
   const int saved = errno;
-  if (!WasPrintedOften(text_, size_)) {
-    text_[size_++] = '\n';
+  if (Finish()) {
     // A log that cannot be written must not change what the program sees.
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text_, size_);
   }
   errno = saved;
 }
 
-}  // namespace openhook::preload
+void Line::PrintTo(const UniqueFd& stream) {
+  pollfd poller{stream.Get(), POLLOUT, 0};
+  if (::poll(&poller, 1, 0) == 1 && (poller.revents & POLLOUT) != 0 && Finish()) {
+    [[maybe_unused]] const ssize_t written = ::write(stream.Get(), text_, size_);
+  }
+}
+
+}  // namespace openhook::client

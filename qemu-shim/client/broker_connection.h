@@ -8,17 +8,17 @@
 // A connection serves one request at a time. When anything about it is odd (a reply with a foreign
 // id, surplus descriptors, bytes that are no reply), it is dropped: resynchronising is guessing.
 
-#ifndef QEMU_SHIM_PRELOAD_BROKER_CONNECTION_H_
-#define QEMU_SHIM_PRELOAD_BROKER_CONNECTION_H_
+#ifndef QEMU_SHIM_CLIENT_BROKER_CONNECTION_H_
+#define QEMU_SHIM_CLIENT_BROKER_CONNECTION_H_
 
 #include <atomic>
 #include <cstdint>
 
 #include "broker/base/unique_fd.h"
-#include "qemu-shim/preload/packet.h"
-#include "qemu-shim/preload/patience.h"
+#include "qemu-shim/client/packet.h"
+#include "qemu-shim/client/patience.h"
 
-namespace openhook::preload {
+namespace openhook::client {
 
 // Holds one socket or none. A plain word without a destructor: programs open files until the very
 // end of exit(), and the child of a fork takes what it finds.
@@ -40,8 +40,15 @@ enum class ConnectStatus : std::uint8_t {
   kNoDescriptors,  // this process or the system has no descriptor left
 };
 
-// Connects to `socket_path` and says Hello; the connection is in `slot` when kConnected.
-ConnectStatus Connect(const char* socket_path, Patience* patience, ConnectionSlot* slot);
+// Who is asked, in whose name, and for how long one request waits for a broker that restarts.
+struct Endpoint {
+  const char* socket;   // path of the broker's open.sock
+  const char* program;  // for the broker's log; at most 63 bytes are sent
+  int wait_ms;
+};
+
+// Connects to the endpoint and says Hello; the connection is in `slot` when kConnected.
+ConnectStatus Connect(const Endpoint& endpoint, Patience* patience, ConnectionSlot* slot);
 
 // True when `fd` is a connected SOCK_SEQPACKET Unix socket whose other end was bound to the name of
 // `socket_path`: then it is the launcher's. A program started elsewhere with our environment has
@@ -58,6 +65,6 @@ enum class RoundTripStatus : std::uint8_t {
 RoundTripStatus RoundTrip(int socket, const Packet& packet, openhook_proto_Reply* reply,
                           UniqueFd* descriptor);
 
-}  // namespace openhook::preload
+}  // namespace openhook::client
 
-#endif  // QEMU_SHIM_PRELOAD_BROKER_CONNECTION_H_
+#endif  // QEMU_SHIM_CLIENT_BROKER_CONNECTION_H_

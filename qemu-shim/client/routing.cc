@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/routing.h"
+#include "qemu-shim/client/routing.h"
+
+#include <limits.h>
+
+#include <cstring>
 
 #include "broker/base/system_paths.h"
 
-namespace openhook::preload {
+namespace openhook::client {
 
 namespace {
 
@@ -39,4 +43,19 @@ Route RouteOf(std::string_view path, std::string_view native_directories) {
   return native ? Route::kNativeFirst : Route::kBrokerFirst;
 }
 
-}  // namespace openhook::preload
+Route RouteOfRelative(std::string_view path, std::string_view cwd,
+                      std::string_view native_directories) {
+  char absolute[2 * PATH_MAX];
+  if (!cwd.starts_with('/') || cwd.size() >= PATH_MAX || path.size() >= PATH_MAX) {
+    return Route::kNativeOnly;  // deleted, or outside of this root: nothing the broker could use
+  }
+  std::memcpy(absolute, cwd.data(), cwd.size());
+  std::size_t length = cwd.size();
+  if (length > 1) {
+    absolute[length++] = '/';
+  }
+  std::memcpy(absolute + length, path.data(), path.size());
+  return RouteOf({absolute, length + path.size()}, native_directories);
+}
+
+}  // namespace openhook::client

@@ -5,13 +5,15 @@
 // of vfork. The same line is printed three times in a row and then no more, so that a program that
 // polls does not fill a disk.
 
-#ifndef QEMU_SHIM_PRELOAD_REPORT_H_
-#define QEMU_SHIM_PRELOAD_REPORT_H_
+#ifndef QEMU_SHIM_CLIENT_REPORT_H_
+#define QEMU_SHIM_CLIENT_REPORT_H_
 
 #include <cstddef>
 #include <string_view>
 
-namespace openhook::preload {
+#include "broker/base/unique_fd.h"
+
+namespace openhook::client {
 
 class Line {
  public:
@@ -21,16 +23,21 @@ class Line {
   // Between single quotes; bytes that could forge a line or confuse a terminal become \xHH.
   Line& AddQuoted(std::string_view bytes);
   Line& AddNumber(long number);
+  // To this process's standard error.
   void Print();
+  // To another stream. Never waits: a full pipe, like no stream at all, loses the line.
+  void PrintTo(const UniqueFd& stream);
 
  private:
   void Push(char c);
+  // False when it was printed often enough. Ends it with a newline.
+  bool Finish();
 
   // Room for a long path; what does not fit is left out.
   char text_[1024];
   std::size_t size_ = 0;
 };
 
-}  // namespace openhook::preload
+}  // namespace openhook::client
 
-#endif  // QEMU_SHIM_PRELOAD_REPORT_H_
+#endif  // QEMU_SHIM_CLIENT_REPORT_H_

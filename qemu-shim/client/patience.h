@@ -3,12 +3,12 @@
 // How long one request waits for a broker that is not there: it begins with the first failure, and
 // the pauses between the tries grow from none to 50 ms.
 
-#ifndef QEMU_SHIM_PRELOAD_PATIENCE_H_
-#define QEMU_SHIM_PRELOAD_PATIENCE_H_
+#ifndef QEMU_SHIM_CLIENT_PATIENCE_H_
+#define QEMU_SHIM_CLIENT_PATIENCE_H_
 
 #include <cstdint>
 
-namespace openhook::preload {
+namespace openhook::client {
 
 class Patience {
  public:
@@ -29,6 +29,6 @@ class Patience {
   std::int64_t end_ms_ = -1;
 };
 
-}  // namespace openhook::preload
+}  // namespace openhook::client
 
-#endif  // QEMU_SHIM_PRELOAD_PATIENCE_H_
+#endif  // QEMU_SHIM_CLIENT_PATIENCE_H_

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/intent.h"
+#include "qemu-shim/client/intent.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-namespace openhook::preload {
+namespace openhook::client {
 namespace {
 
 // The bits that are set in the intent, in the order of its fields.
@@ -116,4 +116,4 @@ TEST(StreamMode, IsTheFlagsThatFopenDocuments) {
 }
 
 }  // namespace
-}  // namespace openhook::preload
+}  // namespace openhook::client

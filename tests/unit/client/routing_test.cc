@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/routing.h"
+#include "qemu-shim/client/routing.h"
 
 #include <gtest/gtest.h>
 
-namespace openhook::preload {
+namespace openhook::client {
 namespace {
 
 TEST(Routing, SystemAndPrivatePathsAreNativeFirst) {
@@ -36,4 +36,4 @@ TEST(Routing, SystemAndPrivatePathsAreNativeFirst) {
 }
 
 }  // namespace
-}  // namespace openhook::preload
+}  // namespace openhook::client

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/packet.h"
+#include "qemu-shim/client/packet.h"
 
 #include <pb_decode.h>
 #include <pb_encode.h>
 
 #include "broker/base/limits.h"
 
-namespace openhook::preload {
+namespace openhook::client {
 
 static_assert(openhook_proto_Request_size <= limits::kMaxOpenPacket,
               "the longest request must fit the packet that the broker takes");
@@ -27,4 +27,4 @@ bool Decode(const std::uint8_t* bytes, std::size_t size, openhook_proto_Reply* r
   return pb_decode(&stream, openhook_proto_Reply_fields, reply);
 }
 
-}  // namespace openhook::preload
+}  // namespace openhook::client

@@ -3,15 +3,15 @@
 // Requests and replies as packets, by nanopb: no allocation, no C++ run time. A packet keeps its
 // bytes while it is sent again over a second connection.
 
-#ifndef QEMU_SHIM_PRELOAD_PACKET_H_
-#define QEMU_SHIM_PRELOAD_PACKET_H_
+#ifndef QEMU_SHIM_CLIENT_PACKET_H_
+#define QEMU_SHIM_CLIENT_PACKET_H_
 
 #include <cstddef>
 #include <cstdint>
 
 #include "proto/openhook.pb_c.h"
 
-namespace openhook::preload {
+namespace openhook::client {
 
 struct Packet {
   std::uint64_t id = 0;
@@ -25,6 +25,6 @@ bool Encode(const openhook_proto_Request& request, Packet* packet);
 // False for bytes that are no Reply.
 bool Decode(const std::uint8_t* bytes, std::size_t size, openhook_proto_Reply* reply);
 
-}  // namespace openhook::preload
+}  // namespace openhook::client
 
-#endif  // QEMU_SHIM_PRELOAD_PACKET_H_
+#endif  // QEMU_SHIM_CLIENT_PACKET_H_

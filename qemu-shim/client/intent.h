@@ -4,13 +4,13 @@
 // the intent, so every bit is on a list here: understood, meaningless for a passed descriptor, or
 // handed on as "other", which the broker refuses with a reason. No bit is dropped in silence.
 
-#ifndef QEMU_SHIM_PRELOAD_INTENT_H_
-#define QEMU_SHIM_PRELOAD_INTENT_H_
+#ifndef QEMU_SHIM_CLIENT_INTENT_H_
+#define QEMU_SHIM_CLIENT_INTENT_H_
 
 #include <cstdint>
 #include <string_view>
 
-namespace openhook::preload {
+namespace openhook::client {
 
 enum class IntendedAccess : std::uint8_t { kNone, kRead, kWrite, kReadWrite };
 
@@ -40,6 +40,6 @@ std::string_view Describe(IntendedAccess access);
 // Flags of fopen(3)'s mode, or -1 for a mode that only libc understands (",ccs=...", nonsense).
 int FlagsOfStreamMode(std::string_view mode);
 
-}  // namespace openhook::preload
+}  // namespace openhook::client
 
-#endif  // QEMU_SHIM_PRELOAD_INTENT_H_
+#endif  // QEMU_SHIM_CLIENT_INTENT_H_

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "qemu-shim/preload/patience.h"
+#include "qemu-shim/client/patience.h"
 
 #include <poll.h>
 
 #include <cerrno>
 #include <ctime>
 
-namespace openhook::preload {
+namespace openhook::client {
 
 namespace {
 
@@ -64,4 +64,4 @@ bool Patience::AwaitReadable(int socket) {
   }
 }
 
-}  // namespace openhook::preload
+}  // namespace openhook::client
