@@ -51,6 +51,12 @@ WantedUse UseOf(const Call& call) {
   }
 }
 
+// By its spelling: "/", "x/", ".", "x/..". The broker gives none, and libc opens "." by itself.
+bool NamesADirectory(std::string_view path) {
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  return last.empty() || last == "." || last == "..";
+}
+
 }  // namespace
 
 void Service::Serve(InFlightCall* in_flight) {
@@ -65,7 +71,7 @@ void Service::Serve(InFlightCall* in_flight) {
   }
   Question question{*call, Target(static_cast<pid_t>(notification.pid)), notification.id,
                     &in_flight->token};
-  // The kernel says what is wrong with a path that cannot be read.
+  // The kernel says what is wrong with a path that cannot be read, and opens directories.
   if (!ReadQuestion(&question)) {
     return listener_.Continue(question.id);
   }
@@ -80,7 +86,7 @@ void Service::Serve(InFlightCall* in_flight) {
 
 bool Service::ReadQuestion(Question* question) {
   const auto path = question->target.ReadPath(question->call.path, path_buffer_);
-  if (!path || path->empty()) {
+  if (!path || path->empty() || NamesADirectory(*path)) {
     return false;
   }
   question->path = *path;

@@ -28,6 +28,8 @@ QEMU_NBD = "/usr/bin/qemu-nbd"
 
 # What libvirt passes. It also sets no_new_privs, so nothing can raise its rights afterwards.
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+# The part of it with which QEMU 7.2 can still go into the background.
+SANDBOX_FORKING = "on,obsolete=deny"
 
 # Patience, in seconds, for anything that takes milliseconds on an idle machine.
 DEADLINE = 30.0
@@ -35,7 +37,15 @@ DEADLINE = 30.0
 
 def program(name: str) -> str:
     """Path of one of the project's own programs; a missing one is an error, not a skip."""
-    path = BIN_DIR / name
+    return _existing(BIN_DIR / name)
+
+
+def test_program(name: str) -> str:
+    """Path of a program that only tests use."""
+    return _existing(BIN_DIR.parent / "test-bin" / name)
+
+
+def _existing(path: Path) -> str:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: build the project, or set OPENHOOK_BIN_DIR")
     return str(path)
