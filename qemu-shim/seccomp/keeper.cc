@@ -25,7 +25,7 @@ constexpr int kLongestPauseMs = 1000;
 
 std::int64_t NowMs() {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
   return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
@@ -49,9 +49,10 @@ bool Supervise(const Listener& listener, const Settings& settings, InFlightTable
     return false;
   }
   const UniqueFd notifier(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  const bool over = ProgramEnded(listener, notifier, -1);
-  if (over) {
-    // It may be in the middle of a wait for the broker, and nobody wants the answer.
+  const bool over = notifier.IsValid() && ProgramEnded(listener, notifier, -1);
+  if (over || !notifier.IsValid()) {
+    // It may be in the middle of a wait for the broker, and nobody wants the answer; or its end
+    // could not be noticed.
     ::kill(pid, SIGKILL);
   }
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
@@ -63,9 +64,9 @@ bool Supervise(const Listener& listener, const Settings& settings, InFlightTable
 
 void SettleAsKeeper() {
   ::setsid();
-  ::signal(SIGCHLD, SIG_DFL);
+  (void)::signal(SIGCHLD, SIG_DFL);
   for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2}) {
-    ::signal(number, SIG_IGN);
+    (void)::signal(number, SIG_IGN);
   }
   sigset_t none;
   ::sigemptyset(&none);

@@ -50,13 +50,14 @@ Result<void> Keep(UniqueFd* launcher, const Settings& settings) {
 int main(int argc, char** argv) {
   using namespace openhook;
   if (argc != 4 || !seccomp::IsSocket(seccomp::kKeeperSocket)) {
-    std::fputs("openhook-notifier is started by openhook-qemu --mode=seccomp, not by hand\n",
-               stderr);
+    (void)std::fputs("openhook-notifier is started by openhook-qemu --mode=seccomp, not by hand\n",
+                     stderr);
     return 2;
   }
   seccomp::SettleAsKeeper();
   UniqueFd launcher(seccomp::kKeeperSocket);
-  const auto kept = seccomp::Keep(&launcher, {argv[1], argv[2], std::atoi(argv[3])});
+  const auto kept = seccomp::Keep(
+      &launcher, {argv[1], argv[2], static_cast<int>(std::strtol(argv[3], nullptr, 10))});
   seccomp::SayFailed(launcher, kept.error());
   return 1;
 }

@@ -189,6 +189,9 @@ void Service::AskOpen(const Question& question) {
       return listener_.Refuse(question.id, EMFILE);
     }
     mode = question.call.mode & ~question.target.Umask();
+    if (!listener_.StillWaits(question.id)) {
+      return;  // the umask was perhaps another process's
+    }
     *question.token = *question.token != 0 ? *question.token : client::RandomToken();
   }
   if (!client::FillOpen({question.path, question.cwd}, intent, mode, *question.token, &request_)) {

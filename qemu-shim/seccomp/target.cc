@@ -30,7 +30,7 @@ using ProcPath = std::array<char, 64>;
 
 ProcPath InProc(pid_t thread, const char* name) {
   ProcPath path;
-  std::snprintf(path.data(), path.size(), "/proc/%d/%s", static_cast<int>(thread), name);
+  (void)std::snprintf(path.data(), path.size(), "/proc/%d/%s", static_cast<int>(thread), name);
   return path;
 }
 

@@ -147,6 +147,22 @@ TEST_F(EnduranceTest, WhatAKilledNotifierHadInItsHandsIsDoneByTheNext) {
       << "the broker must know the file again that it has just made";
 }
 
+TEST_F(EnduranceTest, ACallThatCostThreeNotifiersGetsAnError) {
+  std::promise<void> over;
+  std::shared_future<void> released = over.get_future().share();
+  StartBroker([released](const proto::Request&) {
+    released.wait();
+    return Ok("file");
+  });
+  auto open = ProbeMeanwhile({"open", kImage, "0"});
+  for (std::size_t i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(broker_->AwaitRequests(i));
+    ASSERT_EQ(::kill(Notifier(), SIGKILL), 0);
+  }
+  EXPECT_EQ(open.get().out, Word(EIO));
+  over.set_value();
+}
+
 TEST_F(EnduranceTest, TheKeeperOutlivesWhatEndsAService) {
   StartEcho();
   auto storm = ProbeMeanwhile({"storm", kImage, "2000", "2"});
