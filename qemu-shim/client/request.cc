@@ -18,7 +18,9 @@ bool Copy(std::string_view from, Bytes* to) {
   if (from.size() >= sizeof(to->bytes)) {
     return false;
   }
-  std::memcpy(to->bytes, from.data(), from.size());
+  if (!from.empty()) {  // an empty view may point nowhere
+    std::memcpy(to->bytes, from.data(), from.size());
+  }
   to->size = static_cast<pb_size_t>(from.size());
   return true;
 }

@@ -54,13 +54,13 @@ std::string NativePaths(const Options& options) {
 }
 
 std::string WaitMilliseconds() {
-  constexpr const char* kDefault = "5000";
+  constexpr std::string_view kDefault = "5000";
   constexpr std::size_t kMostDigits = 6;
   const char* value = std::getenv("OPENHOOK_WAIT_MS");
   const std::string_view text(value == nullptr ? "" : value);
   const bool number = !text.empty() && text.size() <= kMostDigits &&
                       text.find_first_not_of("0123456789") == std::string_view::npos;
-  return number ? value : kDefault;
+  return std::string(number ? text : kDefault);
 }
 
 std::vector<std::string> ComposeEnvironment(const std::vector<std::string>& inherited,
