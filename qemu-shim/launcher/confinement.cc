@@ -24,8 +24,7 @@ Result<void> AllowEach(const std::vector<std::string>& paths, PathUse use, Rules
   return {};
 }
 
-Result<Ruleset> RulesFor(const Options& options, const std::string& program,
-                         const std::string& library) {
+Result<Ruleset> RulesFor(const Options& options, const std::string& program, const ShimFile& shim) {
   auto rules = Ruleset::DenyAll();
   if (!rules) {
     return rules;
@@ -33,7 +32,7 @@ Result<Ruleset> RulesFor(const Options& options, const std::string& program,
   const auto allowed =
       rules->AllowSystemPaths()
           .and_then([&] { return rules->Allow(program, PathUse::kExecute); })
-          .and_then([&] { return rules->Allow(library, PathUse::kRead); })
+          .and_then([&] { return rules->Allow(shim.path, shim.use); })
           .and_then([&] { return AllowEach(options.readable, PathUse::kRead, &*rules); })
           .and_then([&] { return AllowEach(options.executable, PathUse::kExecute, &*rules); })
           .and_then(
@@ -47,7 +46,7 @@ Result<Ruleset> RulesFor(const Options& options, const std::string& program,
 }  // namespace
 
 Result<Confinement> Confinement::Prepare(const Options& options, const std::string& program,
-                                         const std::string& library) {
+                                         const ShimFile& shim) {
   Confinement confinement;
   if (options.landlock == LandlockUse::kOff) {
     confinement.warning_ =
@@ -55,7 +54,7 @@ Result<Confinement> Confinement::Prepare(const Options& options, const std::stri
         "kernel's permissions and its security module hold it";
     return confinement;
   }
-  auto rules = RulesFor(options, program, library);
+  auto rules = RulesFor(options, program, shim);
   if (rules) {
     confinement.rules_ = std::move(*rules);
     return confinement;

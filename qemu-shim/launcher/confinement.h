@@ -15,16 +15,22 @@
 
 namespace openhook::launcher {
 
+// The file of a shim, and what for.
+struct ShimFile {
+  std::string path;
+  landlock::PathUse use;
+};
+
 class Confinement {
  public:
-  // The rules for `options`, for `program` to execute and `library` to read. Where there will be no
-  // Landlock, because of an option or of the kernel, Warning() says so.
+  // The rules for `options`, for `program` to execute and for the shim's file. Where there will be
+  // no Landlock, because of an option or of the kernel, Warning() says so.
   static Result<Confinement> Prepare(const Options& options, const std::string& program,
-                                     const std::string& library);
+                                     const ShimFile& shim);
 
   [[nodiscard]] const std::string& Warning() const { return warning_; }
 
-  // PR_SET_NO_NEW_PRIVS, then the domain.
+  // PR_SET_NO_NEW_PRIVS, then the domain. A second time it is one more domain in the first one.
   [[nodiscard]] Result<void> Enter() const;
 
  private:

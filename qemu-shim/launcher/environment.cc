@@ -3,6 +3,7 @@
 #include "qemu-shim/launcher/environment.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 
 namespace openhook::launcher {
@@ -40,24 +41,38 @@ class Environment {
   std::vector<std::string> words_;
 };
 
-std::string Join(const std::vector<std::string>& directories) {
+}  // namespace
+
+std::string NativePaths(const Options& options) {
   std::string joined;
-  for (const std::string& directory : directories) {
-    joined += (joined.empty() ? "" : ":") + directory;
+  for (const auto* paths : {&options.writable, &options.readable, &options.executable}) {
+    for (const std::string& path : *paths) {
+      joined += (joined.empty() ? "" : ":") + path;
+    }
   }
   return joined;
 }
 
-}  // namespace
+std::string WaitMilliseconds() {
+  constexpr std::string_view kDefault = "5000";
+  constexpr std::size_t kMostDigits = 6;
+  const char* value = std::getenv("OPENHOOK_WAIT_MS");
+  const std::string_view text(value == nullptr ? "" : value);
+  const bool number = !text.empty() && text.size() <= kMostDigits &&
+                      text.find_first_not_of("0123456789") == std::string_view::npos;
+  return std::string(number ? text : kDefault);
+}
 
 std::vector<std::string> ComposeEnvironment(const std::vector<std::string>& inherited,
-                                            const Options& options, const std::string& library,
-                                            int socket) {
+                                            const Options& options,
+                                            const std::optional<PreloadVariables>& preload) {
   Environment environment(inherited);
-  environment.Set("OPENHOOK_SOCKET", options.socket);
-  environment.Set("OPENHOOK_FD", std::to_string(socket));
-  environment.Set("OPENHOOK_NATIVE", Join(options.writable));
-  environment.Prepend("LD_PRELOAD", library);
+  if (preload) {
+    environment.Set("OPENHOOK_SOCKET", options.socket);
+    environment.Set("OPENHOOK_FD", std::to_string(preload->socket));
+    environment.Set("OPENHOOK_NATIVE", NativePaths(options));
+    environment.Prepend("LD_PRELOAD", preload->library);
+  }
   if (options.temporary) {
     environment.Set("TMPDIR", *options.temporary);
   }

@@ -6,6 +6,7 @@
 #ifndef QEMU_SHIM_LAUNCHER_ENVIRONMENT_H_
 #define QEMU_SHIM_LAUNCHER_ENVIRONMENT_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,22 @@
 
 namespace openhook::launcher {
 
+// What the preload library is and gets.
+struct PreloadVariables {
+  std::string library;
+  int socket = -1;
+};
+
 // As "NAME=value" words. Libraries already in LD_PRELOAD stay, behind ours.
 std::vector<std::string> ComposeEnvironment(const std::vector<std::string>& inherited,
-                                            const Options& options, const std::string& library,
-                                            int socket);
+                                            const Options& options,
+                                            const std::optional<PreloadVariables>& preload);
+
+// What the options give to the program itself, with colons in between: opened without the broker.
+std::string NativePaths(const Options& options);
+
+// OPENHOOK_WAIT_MS of this process, or its default: as the preload library takes it.
+std::string WaitMilliseconds();
 
 }  // namespace openhook::launcher
 

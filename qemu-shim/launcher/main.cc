@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // openhook-qemu: gives a program to the broker's care and becomes it. The order is the design:
-//   1. resolve everything that names something (user, program, library, directories), as ourselves;
+//   1. resolve everything that names something (user, program, shim, directories), as ourselves;
 //   2. become the user, for good;
-//   3. enter the Landlock domain, for good;
+//   3. enter the Landlock domain, for good, and start the shim;
 //   4. connect to the broker: the kernel notes who connected, so it must be the confined process;
-//   5. execute the program in place.
+//   5. attach the shim and execute the program in place.
 
 #include <unistd.h>
 
@@ -19,11 +19,11 @@
 
 #include "broker/base/text.h"
 #include "qemu-shim/launcher/confinement.h"
-#include "qemu-shim/launcher/environment.h"
 #include "qemu-shim/launcher/exit_status.h"
 #include "qemu-shim/launcher/greeting.h"
 #include "qemu-shim/launcher/options.h"
 #include "qemu-shim/launcher/program.h"
+#include "qemu-shim/launcher/shim.h"
 #include "qemu-shim/launcher/target_user.h"
 
 namespace openhook::launcher {
@@ -71,12 +71,33 @@ Result<std::optional<TargetUser>> AskedUser(const Options& options) {
   return ResolveUser(*options.user).map([](TargetUser user) { return std::optional(user); });
 }
 
-int Execute(const std::string& program, const Options& options, const std::string& library,
-            UniqueFd socket) {
-  const auto environment =
-      ComposeEnvironment(InheritedEnvironment(), options, library, socket.Get());
+int Execute(const std::string& program, const Options& options,
+            const std::vector<std::string>& environment) {
   ::execve(program.c_str(), Pointers(options.command).data(), Pointers(environment).data());
   return Refuse(ErrnoError(errno, "cannot execute " + Quote(program)), kExitCannotExecute);
+}
+
+// Steps 2 to 5.
+int BecomeProgram(const Options& options, const std::optional<TargetUser>& user,
+                  const std::string& program, const Confinement& confinement, Shim* shim) {
+  if (const auto became = BecomeAskedUser(user); !became) {
+    return Refuse(became.error());
+  }
+  if (const auto entered = confinement.Enter(); !entered) {
+    return Refuse(entered.error());
+  }
+  if (const auto started = shim->Start(confinement); !started) {
+    return Refuse(started.error());
+  }
+  auto connection = ConnectAndGreet(options.socket, options.command.front());
+  if (!connection) {
+    return Refuse(connection.error());
+  }
+  const auto environment = shim->Attach(std::move(*connection), InheritedEnvironment());
+  if (!environment) {
+    return Refuse(environment.error());
+  }
+  return Execute(program, options, *environment);
 }
 
 int Run(const Options& options) {
@@ -92,36 +113,18 @@ int Run(const Options& options) {
                                        ? kExitNotFound
                                        : kExitCannotExecute);
   }
-  const auto library = FindPreloadLibrary(options.preload.value_or(""));
-  if (!library) {
-    return Refuse(library.error());
-  }
-  auto shim = ShimLibrary::Open(*library);
+  const auto shim = PrepareShim(options);
   if (!shim) {
     return Refuse(shim.error());
   }
-  const auto confinement = Confinement::Prepare(options, *program, *library);
+  const auto confinement = Confinement::Prepare(options, *program, (*shim)->File());
   if (!confinement) {
     return Refuse(confinement.error());
   }
   if (!confinement->Warning().empty()) {
     Say("warning: " + confinement->Warning());
   }
-  if (const auto became = BecomeAskedUser(*user); !became) {
-    return Refuse(became.error());
-  }
-  if (const auto entered = confinement->Enter(); !entered) {
-    return Refuse(entered.error());
-  }
-  const auto loader_name = shim->NameForLoader();
-  if (!loader_name) {
-    return Refuse(loader_name.error());
-  }
-  auto socket = ConnectAndGreet(options.socket, options.command.front()).and_then(PlaceHigh);
-  if (!socket) {
-    return Refuse(socket.error());
-  }
-  return Execute(*program, options, *loader_name, std::move(*socket));
+  return BecomeProgram(options, *user, *program, *confinement, shim->get());
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <map>
 #include <string_view>
 
 #include "broker/base/text.h"
@@ -29,6 +30,10 @@ constexpr const char* kDescription =
 constexpr const char* kFooter =
     "Everything behind -- is the program and its arguments. --vm may be left out when they have\n"
     "-uuid UUID.\n"
+    "\n"
+    "--mode=seccomp needs Linux 5.19, sets no_new_privs, and cannot be nested: where another\n"
+    "seccomp listener is in force (a container manager's), the kernel says EBUSY. Each open and\n"
+    "stat of the program, its libraries included, costs a detour of some microseconds.\n"
     "\n"
     "Exit status: that of the program; 1 refused or failed, 2 wrong usage, 126 the program cannot\n"
     "be executed, 127 it was not found. OPENHOOK_WAIT_MS in the environment (default 5000) is how\n"
@@ -54,6 +59,13 @@ void Declare(CLI::App* app, RawOptions* raw, Options* options) {
       ->type_name("PATH");
   app->add_option("--user", raw->user, "Run the program as this user, by name or number")
       ->type_name("USER[:GROUP]");
+  app->add_option("--mode", options->mode,
+                  "How its opens come to the broker: preload, by a library inside of it, or "
+                  "seccomp, by the kernel, which also holds for static programs")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Mode>{{"preload", Mode::kPreload}, {"seccomp", Mode::kSeccomp}}))
+      ->type_name("MODE")
+      ->default_str("preload");
   app->add_option("--writable", options->writable,
                   "A private directory of the VM (sockets, pid file, logs): opened without the "
                   "broker. May be repeated")

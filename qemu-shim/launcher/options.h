@@ -20,7 +20,13 @@ enum class LandlockUse : std::uint8_t {
   kOff,
 };
 
+enum class Mode : std::uint8_t {
+  kPreload,  // a library inside of the program asks the broker
+  kSeccomp,  // a process beside it answers its system calls
+};
+
 struct Options {
+  Mode mode = Mode::kPreload;
   std::string socket;               // open.sock, absolute
   std::optional<std::string> user;  // USER[:GROUP]; absent: stay who we are
   std::vector<std::string> writable;

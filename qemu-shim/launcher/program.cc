@@ -20,6 +20,7 @@ namespace openhook::launcher {
 namespace {
 
 constexpr const char* kLibraryName = "libopenhook-preload.so";
+constexpr const char* kNotifierName = "openhook-notifier";
 
 bool IsFile(const std::string& path) {
   struct stat found{};
@@ -96,6 +97,17 @@ Result<std::string> FindPreloadLibrary(const std::string& given) {
   return Fail(ErrorCode::kNotFound, std::string("cannot find ") + kLibraryName +
                                         " beside this program or in " + OPENHOOK_LIBRARY_DIRECTORY +
                                         "; name it with --preload");
+}
+
+Result<std::string> FindNotifier() {
+  for (const std::string& directory : {OwnDirectory(), std::string(OPENHOOK_PROGRAM_DIRECTORY)}) {
+    if (IsFile(directory + "/" + kNotifierName)) {
+      return directory + "/" + kNotifierName;
+    }
+  }
+  return Fail(ErrorCode::kNotFound, std::string("cannot find ") + kNotifierName +
+                                        " beside this program or in " + OPENHOOK_PROGRAM_DIRECTORY +
+                                        "; --mode=preload needs none");
 }
 
 Result<ShimLibrary> ShimLibrary::Open(const std::string& path) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The files that the launcher itself needs: the program to run and the shim library.
+// The files that the launcher itself needs: the program to run, and the shim.
 
 #ifndef QEMU_SHIM_LAUNCHER_PROGRAM_H_
 #define QEMU_SHIM_LAUNCHER_PROGRAM_H_
@@ -20,6 +20,9 @@ Result<std::string> FindProgram(const std::string& name, const std::string& sear
 // The shim library: `given` when it is not empty, else beside this program (../lib), else where it
 // is installed. Errors: kNotFound; kInvalidArgument for a name that LD_PRELOAD cannot carry.
 Result<std::string> FindPreloadLibrary(const std::string& given);
+
+// openhook-notifier: beside this program, else where it is installed. Errors: kNotFound.
+Result<std::string> FindNotifier();
 
 // The library, held open from before the change of user on: a directory above it may be closed to
 // that user (a build below root's home is the usual case).

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <string_view>
 
 #include "qemu-shim/preload/process_state.h"
@@ -16,19 +15,12 @@ namespace openhook::preload {
 
 namespace {
 
-// The path behind the working directory, for classification only: it is not resolved.
 Route RouteOfRelative(std::string_view path, std::string_view native_directories) {
-  char absolute[2 * PATH_MAX];
-  const long size = ::syscall(SYS_getcwd, absolute, PATH_MAX);
-  if (size <= 1 || absolute[0] != '/') {
-    return Route::kNativeOnly;  // deleted, or outside of this root: nothing the broker could use
-  }
-  auto length = static_cast<std::size_t>(size - 1);
-  if (length > 1) {
-    absolute[length++] = '/';
-  }
-  std::memcpy(absolute + length, path.data(), path.size());
-  return RouteOf({absolute, length + path.size()}, native_directories);
+  char cwd[PATH_MAX];
+  const long size = ::syscall(SYS_getcwd, cwd, sizeof(cwd));
+  return size <= 1 ? Route::kNativeOnly
+                   : client::RouteOfRelative(path, {cwd, static_cast<std::size_t>(size - 1)},
+                                             native_directories);
 }
 
 }  // namespace
@@ -43,7 +35,7 @@ Route RouteForPath(int dirfd, const char* path) {
     return Route::kNativeOnly;  // the kernel says ENAMETOOLONG
   }
   if (path[0] == '/') {
-    return RouteOf(name, settings.native_directories);
+    return client::RouteOf(name, settings.native_directories);
   }
   if (dirfd != AT_FDCWD) {
     return Route::kNativeOnly;

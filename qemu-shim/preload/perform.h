@@ -8,10 +8,12 @@
 
 #include <cerrno>
 
+#include "qemu-shim/client/routing.h"
 #include "qemu-shim/preload/questions.h"
-#include "qemu-shim/preload/routing.h"
 
 namespace openhook::preload {
+
+using client::Route;
 
 // `dirfd` as in openat(2). Only AT_FDCWD and absolute paths can be the broker's: a name relative to
 // a descriptor belongs to whoever got that descriptor.

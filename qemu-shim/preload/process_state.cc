@@ -19,7 +19,7 @@ struct ProcessState {
   Settings settings;
   pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards the slot and next_id
-  ConnectionSlot slot;
+  client::ConnectionSlot slot;
   std::uint64_t next_id = 1;
   std::atomic<pid_t> pid{0};
 };
@@ -40,7 +40,8 @@ void StartInForkedChild() {
 // alone.
 void AdoptLauncherConnection() {
   const int fd = state.settings.launcher_fd;
-  if (IsBrokerConnection(fd, state.settings.socket) && ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
+  if (client::IsBrokerConnection(fd, state.settings.socket) &&
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
     state.slot.Put(UniqueFd(fd));
   }
 }
@@ -85,7 +86,7 @@ ConnectionTurn::~ConnectionTurn() {
   ::pthread_setcancelstate(cancel_state_, nullptr);
 }
 
-ConnectionSlot* ConnectionTurn::Slot() { return shared_ ? &state.slot : &own_; }
+client::ConnectionSlot* ConnectionTurn::Slot() { return shared_ ? &state.slot : &own_; }
 
 std::uint64_t ConnectionTurn::NextId() { return shared_ ? state.next_id++ : 1; }
 

@@ -14,7 +14,7 @@
 
 #include <cstdint>
 
-#include "qemu-shim/preload/broker_connection.h"
+#include "qemu-shim/client/broker_connection.h"
 #include "qemu-shim/preload/settings.h"
 
 namespace openhook::preload {
@@ -31,14 +31,14 @@ class ConnectionTurn {
   ConnectionTurn(const ConnectionTurn&) = delete;
   ConnectionTurn& operator=(const ConnectionTurn&) = delete;
 
-  [[nodiscard]] ConnectionSlot* Slot();
+  [[nodiscard]] client::ConnectionSlot* Slot();
   // A number for the request, not used before on this connection.
   [[nodiscard]] std::uint64_t NextId();
 
  private:
   bool shared_ = false;
   int cancel_state_ = 0;
-  ConnectionSlot own_;
+  client::ConnectionSlot own_;
 };
 
 }  // namespace openhook::preload

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The broker's four questions in the terms of libc: what a call wants goes in, what it returns
-// comes out, with errno. An open that the policy denies says so on standard error; probes (stat,
-// access) and plain absence are daily business and stay silent.
+// comes out, with errno. What deserves it is told on standard error (client/refusal.h).
 
 #ifndef QEMU_SHIM_PRELOAD_QUESTIONS_H_
 #define QEMU_SHIM_PRELOAD_QUESTIONS_H_
@@ -12,14 +11,13 @@
 
 #include <cstdint>
 
+#include "qemu-shim/client/refusal.h"
+#include "qemu-shim/client/request.h"
+
 namespace openhook::preload {
 
-enum class Voice : std::uint8_t {
-  kAloud,
-  kQuiet,  // the kernel has said no already; the broker is only asked whether it knows better
-};
-
-enum class Links : std::uint8_t { kFollow, kDoNotFollow };
+using client::Links;
+using client::Voice;
 
 struct Asked {
   enum class Kind : std::uint8_t { kDone, kRefused, kNotMine };

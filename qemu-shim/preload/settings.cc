@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "qemu-shim/preload/report.h"
+#include "qemu-shim/client/report.h"
 
 namespace openhook::preload {
 
@@ -20,7 +20,7 @@ bool CopyVariable(const char* name, char (&target)[kCapacity]) {
   }
   const std::size_t length = std::strlen(value);
   if (length >= kCapacity) {
-    Line line;
+    client::Line line;
     line.Add("the variable ").Add(name).Add(" is longer than the shim can hold; it is ignored");
     line.Print();
     return false;

@@ -7,8 +7,8 @@
 
 #include <cstdarg>
 
+#include "qemu-shim/client/intent.h"
 #include "qemu-shim/preload/export.h"
-#include "qemu-shim/preload/intent.h"
 #include "qemu-shim/preload/native.h"
 #include "qemu-shim/preload/open_file.h"
 
@@ -18,13 +18,13 @@ namespace {
 
 // The third argument is read only where the caller has passed one (open(2)).
 mode_t ModeArgument(int flags, va_list arguments) {
-  return TakesMode(flags) ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
+  return client::TakesMode(flags) ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
 }
 
 // libc ends the program when a fortified call creates a file without a mode; that stays its task.
 int OpenWithoutMode(int dirfd, const char* path, int flags) {
-  return TakesMode(flags) ? native::OpenAtWithoutMode(dirfd, path, flags)
-                          : OpenFile(dirfd, path, flags, 0);
+  return client::TakesMode(flags) ? native::OpenAtWithoutMode(dirfd, path, flags)
+                                  : OpenFile(dirfd, path, flags, 0);
 }
 
 }  // namespace

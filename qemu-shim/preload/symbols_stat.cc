@@ -5,11 +5,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cerrno>
-#include <cstring>
 
+#include "qemu-shim/client/stat_reply.h"
 #include "qemu-shim/preload/export.h"
 #include "qemu-shim/preload/native.h"
 #include "qemu-shim/preload/perform.h"
@@ -37,38 +36,11 @@ int StatFileOfVersion(int version, int dirfd, const char* path, struct stat* res
   return StatFile(dirfd, path, result, flags);
 }
 
-statx_timestamp ToStatxTime(const timespec& time) {
-  statx_timestamp result{};
-  result.tv_sec = time.tv_sec;
-  result.tv_nsec = static_cast<unsigned>(time.tv_nsec);
-  return result;
-}
-
-void CopyToStatx(const struct stat& from, struct statx* to) {
-  std::memset(to, 0, sizeof(*to));
-  to->stx_mask = STATX_BASIC_STATS;
-  to->stx_blksize = static_cast<unsigned>(from.st_blksize);
-  to->stx_nlink = static_cast<unsigned>(from.st_nlink);
-  to->stx_uid = from.st_uid;
-  to->stx_gid = from.st_gid;
-  to->stx_mode = static_cast<unsigned short>(from.st_mode);
-  to->stx_ino = from.st_ino;
-  to->stx_size = static_cast<unsigned long long>(from.st_size);
-  to->stx_blocks = static_cast<unsigned long long>(from.st_blocks);
-  to->stx_atime = ToStatxTime(from.st_atim);
-  to->stx_mtime = ToStatxTime(from.st_mtim);
-  to->stx_ctime = ToStatxTime(from.st_ctim);
-  to->stx_rdev_major = major(from.st_rdev);
-  to->stx_rdev_minor = minor(from.st_rdev);
-  to->stx_dev_major = major(from.st_dev);
-  to->stx_dev_minor = minor(from.st_dev);
-}
-
 Asked AskStatx(const char* path, int flags, struct statx* result) {
   struct stat found{};
   const Asked asked = AskStat(path, LinksOf(flags), &found);
   if (asked.kind == Asked::Kind::kDone) {
-    CopyToStatx(found, result);
+    client::CopyToStatx(found, result);
   }
   return asked;
 }

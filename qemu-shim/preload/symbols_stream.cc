@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "broker/base/unique_fd.h"
+#include "qemu-shim/client/intent.h"
 #include "qemu-shim/preload/export.h"
-#include "qemu-shim/preload/intent.h"
 #include "qemu-shim/preload/native.h"
 #include "qemu-shim/preload/open_file.h"
 #include "qemu-shim/preload/perform.h"
@@ -28,7 +28,7 @@ FILE* HookFopen(const char* path, const char* mode) OPENHOOK_SYMBOL(fopen);
 FILE* HookFopen64(const char* path, const char* mode) OPENHOOK_ALIAS(fopen64, fopen);
 
 FILE* HookFopen(const char* path, const char* mode) {
-  const int flags = mode == nullptr ? -1 : FlagsOfStreamMode(mode);
+  const int flags = mode == nullptr ? -1 : client::FlagsOfStreamMode(mode);
   if (flags < 0 || RouteForPath(AT_FDCWD, path) == Route::kNativeOnly) {
     return native::OpenStream(path, mode);
   }

@@ -27,7 +27,7 @@ def measure_open(build: Path, image: Path, few: Broker, many: Broker) -> dict[st
     """Microseconds of an open and a close: {processors: {way: {...}}}."""
     programs = build / "bench-bin"
     argv = [str(programs / "open_bench"), str(programs), str(build / "lib/libopenhook-preload.so"),
-            str(image)]
+            str(build / "bin/openhook-qemu"), str(image)]
     for broker in (few, many):
         argv += [str(broker.open_socket), str(broker.pid)]
     figures: dict[str, Any] = {"1": {}, "2": {}}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// open_bench PROGRAMS PRELOAD FILE FEW-SOCKET FEW-PID MANY-SOCKET MANY-PID [benchmark options]
-// One open(2) and close(2) of FILE in four ways, on one processor and on two: natively, through the
-// bare server (the floor), through a broker with few grants and through one with many. bench.py
+// open_bench PROGRAMS PRELOAD LAUNCHER FILE FEW-SOCKET FEW-PID MANY-SOCKET MANY-PID [options]
+// One open(2) and close(2) of FILE in five ways, on one processor and on two: natively, through the
+// bare server (the floor), through a broker with few grants and through one with many, by the
+// preload library; and through the one with few by the kernel's notifications. bench.py
 // starts the brokers. --benchmark_enable_random_interleaving lets the noise of a shared machine
 // fall on all of them alike.
 
@@ -13,7 +14,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -31,6 +36,7 @@ constexpr int kClientProcessor = 0;
 struct Arguments {
   std::string programs;
   std::string preload;
+  std::string launcher;
   std::string file;
 };
 
@@ -38,7 +44,8 @@ struct Arguments {
 struct Way {
   std::string name;
   std::unique_ptr<Worker> worker;
-  pid_t server = 0;  // 0: the kernel alone
+  pid_t server = 0;    // 0: the kernel alone
+  pid_t notifier = 0;  // 0: none in between
 };
 
 Way NativeWay(const Arguments& arguments) {
@@ -70,10 +77,40 @@ Way BrokerWay(const Arguments& arguments, const std::string& name, const char* s
   return {name, std::make_unique<Worker>(std::move(launch)), std::atoi(pid)};
 }
 
+// The notifier of the program that the launcher started for `socket`.
+pid_t NotifierOf(const char* socket) {
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream name(entry.path() / "comm");
+      std::ifstream words(entry.path() / "cmdline");
+      std::string comm;
+      std::string command(std::istreambuf_iterator<char>(words), {});
+      if (std::getline(name, comm) && comm == "openhook-notify" &&
+          command.find(socket + std::string(1, '\0')) != std::string::npos) {
+        return std::atoi(entry.path().filename().c_str());
+      }
+    }
+    ::usleep(1000);
+  }
+  Die("the launcher started no notifier");
+}
+
+Way SeccompWay(const Arguments& arguments, const char* socket, const char* pid) {
+  Launch launch{{arguments.launcher, "--mode=seccomp", "--socket", socket, "--",
+                 arguments.programs + "/plain_worker", arguments.file},
+                {}};
+  auto worker = std::make_unique<Worker>(std::move(launch));
+  (void)worker->Run({1});
+  return {"seccomp-few", std::move(worker), std::atoi(pid), NotifierOf(socket)};
+}
+
 void Measure(benchmark::State& state, const Way& way, int server_processor) {
   PinTo(way.worker->pid(), kClientProcessor);
   if (way.server != 0) {
     PinTo(way.server, server_processor);
+  }
+  if (way.notifier != 0) {
+    PinThreadsTo(way.notifier, server_processor);
   }
   (void)way.worker->Run({kWarmUp});
   double medians = 0;
@@ -109,16 +146,19 @@ void Register(const Way& way) {
 int main(int argc, char** argv) {
   using namespace openhook::bench;
   benchmark::Initialize(&argc, argv);
-  if (argc != 8) {
-    std::fputs("usage: open_bench PROGRAMS PRELOAD FILE FEW-SOCKET FEW-PID MANY-SOCKET MANY-PID\n",
-               stderr);
+  if (argc != 9) {
+    std::fputs(
+        "usage: open_bench PROGRAMS PRELOAD LAUNCHER FILE FEW-SOCKET FEW-PID MANY-SOCKET "
+        "MANY-PID\n",
+        stderr);
     return 2;
   }
   ::signal(SIGPIPE, SIG_IGN);
-  const Arguments arguments{argv[1], argv[2], argv[3]};
-  const std::array<Way, 4> ways = {NativeWay(arguments), FloorWay(arguments),
-                                   BrokerWay(arguments, "broker-few", argv[4], argv[5]),
-                                   BrokerWay(arguments, "broker-many", argv[6], argv[7])};
+  const Arguments arguments{argv[1], argv[2], argv[3], argv[4]};
+  const std::array<Way, 5> ways = {NativeWay(arguments), FloorWay(arguments),
+                                   BrokerWay(arguments, "broker-few", argv[5], argv[6]),
+                                   BrokerWay(arguments, "broker-many", argv[7], argv[8]),
+                                   SeccompWay(arguments, argv[5], argv[6])};
   for (const Way& way : ways) {
     Register(way);
   }

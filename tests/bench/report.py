@@ -66,7 +66,7 @@ def table(figures: dict[str, Any]) -> str:
         lines += ["", f"open + close, client and server on {processors} processor(s), microseconds",
                   _row("", ["median call", "mean", "99th percentile"])]
         lines += [_row(way, [f"{ways[way][key]:.2f}" for key in ("median_us", "mean_us", "p99_us")])
-                  for way in ("native", "floor", "broker-few", "broker-many")]
+                  for way in ("native", "floor", "broker-few", "broker-many", "seccomp-few")]
     lines += ["", "backing chain, milliseconds",
               _row("members", ["qemu-img info", "openhookctl", "walk alone"])]
     lines += [_row(length, [f"{who[key]:.2f}" for key in ("qemu-img", "openhookctl", "walk")])

@@ -55,7 +55,7 @@ def grant_all(broker: Broker, paths: list[Path]) -> None:
     with client.ControlConnection(str(broker.control_socket)) as connection:
         connection.greeted()
         for start in range(0, len(paths), _GRANTS_PER_REQUEST):
-            specs = [{"path": os.fspath(path), "access": client.GRANT_READ_WRITE}
+            specs = [{"path": os.fspath(path), "access": client.GRANT_READ_WRITE, "shareable": True}
                      for path in paths[start:start + _GRANTS_PER_REQUEST]]
             reply = connection.call(grant={"lease": "domain", "grants": specs})
             if reply["outcome"] != client.OK:

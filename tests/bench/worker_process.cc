@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace openhook::bench {
 
@@ -71,6 +72,13 @@ void PinTo(pid_t process, int processor) {
   CPU_SET(static_cast<unsigned>(processor), &set);
   if (::sched_setaffinity(process, sizeof(set), &set) != 0) {
     Die("cannot put a process on processor " + std::to_string(processor));
+  }
+}
+
+void PinThreadsTo(pid_t process, int processor) {
+  const std::string threads = "/proc/" + std::to_string(process) + "/task";
+  for (const auto& entry : std::filesystem::directory_iterator(threads)) {
+    PinTo(std::atoi(entry.path().filename().c_str()), processor);
   }
 }
 

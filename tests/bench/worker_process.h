@@ -27,6 +27,7 @@ struct Launch {
 pid_t Start(const Launch& launch);
 
 void PinTo(pid_t process, int processor);
+void PinThreadsTo(pid_t process, int processor);
 
 class Worker {
  public:

@@ -26,8 +26,10 @@ LAYERS: dict[str, set[str]] = {
     "broker/server": {"broker/base", "proto", "broker/fs", "broker/whitelist", "broker/store",
                       "broker/audit", "policy/profile"},
     "broker/ctl": {"broker/base", "proto", "broker/fs", "broker/image", "policy/profile"},
-    "qemu-shim/preload": {"broker/base", "proto"},
-    "qemu-shim/launcher": {"broker/base", "proto", "policy/profile"},
+    "qemu-shim/client": {"broker/base", "proto"},
+    "qemu-shim/preload": {"broker/base", "proto", "qemu-shim/client"},
+    "qemu-shim/seccomp": {"broker/base", "proto", "qemu-shim/client"},
+    "qemu-shim/launcher": {"broker/base", "proto", "policy/profile", "qemu-shim/seccomp"},
 }
 
 # Calls that touch a path (or a packet), and the places whose subject they are. Everywhere else they

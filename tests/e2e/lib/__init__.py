@@ -9,6 +9,7 @@
     qemu       start and stop QEMU programs
     images     images with known contents
     holders    which files a process holds open
+    notifiers  keeper and notifier of the seccomp mode
     guest      the Linux guest of the demonstration
     case       the unittest base class that ties these together
 """

@@ -97,7 +97,8 @@ class Brokered:
 
     def launcher(self) -> list[str]:
         """openhook-qemu with the options that every start needs."""
-        argv = [settings.program("openhook-qemu"), "--socket", str(self.broker.open_socket)]
+        argv = [settings.program("openhook-qemu"), f"--mode={settings.SHIM}"]
+        argv += ["--socket", str(self.broker.open_socket)]
         argv += ["--user", f"{settings.VM_UID}:{settings.VM_UID}"]
         return [*argv, "--tmp", str(self._workspace.private)]
 
