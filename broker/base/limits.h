@@ -35,6 +35,22 @@ inline constexpr std::size_t kMaxChainExtents = 1024;
 // Decisions kept in memory for `openhookctl explain` and `watch`.
 inline constexpr std::size_t kAuditRingEvents = 1024;
 
+// Worker processes for files on file systems that may block: at a time, of these for one file
+// system, and kept while nothing is to be done.
+inline constexpr std::size_t kMaxWorkers = 8;
+inline constexpr std::size_t kMaxWorkersPerFileSystem = 2;
+inline constexpr std::size_t kMaxIdleWorkers = 2;
+// Killed workers that the kernel does not let go: with so many, no file system that may block is
+// asked any more.
+inline constexpr std::size_t kMaxStuckWorkers = 8;
+// Jobs that wait for a worker, in all and for one file system.
+inline constexpr std::size_t kMaxWaitingJobs = 64;
+inline constexpr std::size_t kMaxWaitingJobsPerFileSystem = 16;
+// One packet between a broker and a worker: a control packet, and what is added to it.
+inline constexpr std::size_t kMaxWorkerPacket = kMaxControlPacket + 16 * std::size_t{1024};
+// Files that one job pins. Their answer has to fit a packet, with two paths' worth for each.
+inline constexpr std::size_t kMaxPinsOfAJob = 16;
+
 }  // namespace openhook::limits
 
 #endif  // BROKER_BASE_LIMITS_H_

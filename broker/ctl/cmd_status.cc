@@ -24,6 +24,18 @@ std::string PeerLabelFact(const proto::StatusReply& status) {
   return fmt::format("demanded: a client of open.sock must be labelled {}", status.peer_label());
 }
 
+// Said plainly where something hangs: it is the reason for what the VM sees.
+std::string WorkersFact(const proto::StatusReply& status) {
+  std::string text = fmt::format("{} busy, {} waiting; deadline {} s", status.workers_busy(),
+                                 Count(status.requests_waiting(), "request"), status.io_deadline());
+  if (status.workers_stuck() > 0) {
+    text +=
+        fmt::format("; {} stuck in the kernel: a file system does not answer (openhookctl watch)",
+                    Count(status.workers_stuck(), "killed worker"));
+  }
+  return text;
+}
+
 std::string LandlockFactLine(int abi) {
   return abi > 0 ? fmt::format("ABI {} in this kernel; openhook-qemu applies it to QEMU", abi)
                  : "not in this kernel: QEMU is confined by its uid and file modes alone";
@@ -50,6 +62,7 @@ std::string RenderStatus(const proto::StatusReply& status) {
        {"State", status.state_dir()},
        {"Sockets", status.run_dir()},
        {"Paths resolved by", status.openat2()},
+       {"Workers", WorkersFact(status)},
        {"Peer label", PeerLabelFact(status)},
        {"Landlock", LandlockFactLine(status.landlock_abi())}});
   for (const landlock::LandlockFact& fact : landlock::DescribeLandlock(status.landlock_abi())) {

@@ -218,6 +218,10 @@ Json StatusToJson(const proto::StatusReply& status) {
   json["ended_held"] = status.ended_held();
   json["drift"] = status.drift();
   json["path_resolution"] = status.openat2();
+  json["workers"] = {{"busy", status.workers_busy()},
+                     {"stuck", status.workers_stuck()},
+                     {"waiting", status.requests_waiting()},
+                     {"deadline", status.io_deadline()}};
   return json;
 }
 

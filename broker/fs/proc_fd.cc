@@ -29,8 +29,13 @@ Result<UniqueFd> OpenProcSelfFd() {
   return fd;
 }
 
+Result<UniqueFd>& Kept() {
+  static Result<UniqueFd> opened = OpenProcSelfFd();
+  return opened;
+}
+
 Result<int> ProcSelfFd() {
-  static const Result<UniqueFd> opened = OpenProcSelfFd();
+  const Result<UniqueFd>& opened = Kept();
   if (!opened) {
     return tl::make_unexpected(opened.error());
   }
@@ -55,6 +60,15 @@ Result<void> PrepareProcFd() {
     return tl::make_unexpected(fd.error());
   }
   return {};
+}
+
+Result<void> RenewProcFd() {
+  if (Kept()) {
+    // Its number may belong to something else by now.
+    (void)Kept()->Release();
+  }
+  Kept() = OpenProcSelfFd();
+  return PrepareProcFd();
 }
 
 Result<IoFd> Reopen(const PathFd& path, int flags) {

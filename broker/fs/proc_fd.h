@@ -17,6 +17,10 @@ namespace openhook::fs {
 // start, so that a missing procfs is a clear error there. Errors: kUnavailable with the remedy.
 Result<void> PrepareProcFd();
 
+// In a child after fork(2), which has closed what it inherited: what was opened before is the
+// parent's /proc/PID/fd, and would reopen the parent's descriptors. Errors as PrepareProcFd().
+Result<void> RenewProcFd();
+
 // open(2) with `flags` on the inode that `path` names. Never O_CREAT.
 Result<IoFd> Reopen(const PathFd& path, int flags);
 

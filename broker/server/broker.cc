@@ -7,9 +7,7 @@
 
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
-#include "broker/fs/create.h"
 #include "broker/fs/directory.h"
-#include "broker/fs/open.h"
 #include "broker/server/recovery.h"
 
 namespace openhook::server {
@@ -26,15 +24,18 @@ std::string Plural(std::size_t count, const char* noun) {
 }  // namespace
 
 Broker::Broker(Options options, store::Store store, whitelist::Whitelist whitelist,
-               WriteLocks locks, std::vector<std::unique_ptr<audit::Sink>> sinks)
+               WriteLocks locks, std::vector<std::unique_ptr<audit::Sink>> sinks,
+               worker::Pool* workers)
     : options_(std::move(options)),
       store_(std::move(store)),
       whitelist_(std::move(whitelist)),
       locks_(std::move(locks)),
-      audit_(std::move(sinks)) {}
+      audit_(std::move(sinks)),
+      jobs_(workers) {}
 
 Result<std::unique_ptr<Broker>> Broker::Start(Options options,
-                                              std::vector<std::unique_ptr<audit::Sink>> sinks) {
+                                              std::vector<std::unique_ptr<audit::Sink>> sinks,
+                                              worker::Pool* workers) {
   auto store = store::Store::Open(options.StorePath(), options.vm);
   if (!store) {
     return tl::make_unexpected(store.error());
@@ -47,8 +48,10 @@ Result<std::unique_ptr<Broker>> Broker::Start(Options options,
   if (!loaded) {
     return tl::make_unexpected(loaded.error());
   }
-  for (const auto& step :
-       {FinishCreating(&*store, &*loaded), ConfirmIdentities(&*store, &*loaded)}) {
+  const worker::Jobs jobs(workers);
+  std::vector<audit::Event> unanswered;
+  for (const auto& step : {FinishCreating(&*store, &*loaded, jobs),
+                           ConfirmIdentities(&*store, &*loaded, jobs, &unanswered)}) {
     if (!step) {
       return tl::make_unexpected(step.error());
     }
@@ -59,14 +62,24 @@ Result<std::unique_ptr<Broker>> Broker::Start(Options options,
   }
   std::unique_ptr<Broker> broker(new Broker(std::move(options), std::move(*store),
                                             std::move(loaded->whitelist), std::move(*locks),
-                                            std::move(sinks)));
+                                            std::move(sinks), workers));
+  for (const store::Creating& creating : loaded->creating) {
+    broker->creations_[creating.path] = Creation::kUnknown;
+  }
+  broker->RecordStart(unanswered);
+  broker->RestoreLocks();
+  return broker;
+}
+
+void Broker::RecordStart(const std::vector<audit::Event>& unanswered) {
+  for (const audit::Event& event : unanswered) {
+    audit_.Record(event);
+  }
   audit::Event started;
   started.operation = audit::Operation::kStart;
   started.outcome = audit::Outcome::kAllow;
-  started.reason = "serving with " + Plural(broker->whitelist_.grants().size(), "grant");
-  broker->audit_.Record(std::move(started));
-  broker->RestoreLocks();
-  return broker;
+  started.reason = "serving with " + Plural(whitelist_.grants().size(), "grant");
+  audit_.Record(std::move(started));
 }
 
 // A VM that runs is not taken down because another one took its file while the broker was away: it
@@ -122,78 +135,71 @@ std::string Broker::CreatingLease(const whitelist::Entry& entry) const {
   return entry.leases->front();
 }
 
-// The file is new, so nobody else has a reason to hold its lock; but it does not leave without.
-Result<void> Broker::ConfirmCreated(const Change& change) {
+Result<store::Creating> Broker::AnnounceCreation(const Decision& decision,
+                                                 const OpenIntent& intent) {
+  auto path = CanonicalPath::Parse(decision.path);
+  if (!path) {
+    return tl::make_unexpected(path.error());
+  }
+  const auto known = creations_.find(*path);
+  if (known != creations_.end() && known->second == Creation::kUnderWay) {
+    return FailErrno(EBUSY, "another request is making " + Quote(path->str()));
+  }
+  if (known == creations_.end() &&
+      whitelist_.created().size() + creations_.size() >= limits::kMaxCreatedFiles) {
+    return FailErrno(EDQUOT, "this VM has made " + std::to_string(limits::kMaxCreatedFiles) +
+                                 " files that are its own; remove some, or revoke the leases they "
+                                 "were made under");
+  }
+  store::Creating creating{std::move(*path), CreatingLease(*decision.entry), *decision.directory,
+                           intent.token};
+  if (auto recorded = store_.SaveCreating(creating); !recorded) {
+    return tl::make_unexpected(recorded.error());
+  }
+  creations_[creating.path] = Creation::kUnderWay;
+  return creating;
+}
+
+Result<void> Broker::RecordCreated(const store::Creating& creating, const FileIdentity& identity) {
+  const Change change = whitelist_.PlanCreated(
+      {creating.path, creating.lease, identity, creating.directory, creating.token});
+  creations_[creating.path] = Creation::kUnknown;
+  // The file is new, so nobody else has a reason to hold its lock; but it does not leave without.
   auto locks = locks_.Prepare(whitelist_, change);
   if (!locks) {
     // What the program sees; the sentence is for the audit log.
     locks.error().sys_errno = locks.error().code == ErrorCode::kLimit ? EDQUOT : EBUSY;
     return tl::make_unexpected(locks.error());
   }
-  if (auto saved = store_.SaveCreated(&change); !saved) {
+  if (auto saved = store_.SaveCreated(creating.path, &change); !saved) {
     return saved;
   }
+  creations_.erase(creating.path);
   whitelist_.Apply(change);
   locks->Commit();
   return {};
 }
 
-Result<IoFd> Broker::CreateForVm(const Decision& decision, const OpenIntent& intent) {
-  auto path = CanonicalPath::Parse(decision.path);
-  if (!path) {
-    return tl::make_unexpected(path.error());
+Result<void> Broker::RecordNotCreated(const store::Creating& creating, NotCreated how) {
+  creations_[creating.path] = Creation::kUnknown;
+  if (how == NotCreated::kUnknown) {
+    return {};
   }
-  const auto directory = fs::ResolvePinned(path->Parent(), *decision.directory);
-  if (!directory) {
-    return tl::make_unexpected(directory.error());
+  if (auto undone = store_.SaveCreated(creating.path, nullptr); !undone) {
+    return undone;
   }
-  if (whitelist_.created().size() >= limits::kMaxCreatedFiles) {
-    return FailErrno(EDQUOT, "this VM has made " + std::to_string(limits::kMaxCreatedFiles) +
-                                 " files that are its own; remove some, or revoke the leases they "
-                                 "were made under");
-  }
-  // Before anything is recorded: after a crash, a file under a recorded name is taken for the one
-  // that was being made (recovery.cc), so it must not have been there first.
-  const auto exists = fs::ExistsIn(*directory, path->Name());
-  if (!exists) {
-    return tl::make_unexpected(exists.error());
-  }
-  if (*exists) {
-    return FailErrno(EEXIST, "cannot create " + Quote(path->str()));
-  }
-  const store::Creating creating{*path, CreatingLease(*decision.entry), *decision.directory,
-                                 intent.token};
-  if (auto recorded = store_.SaveCreating(creating); !recorded) {
-    return tl::make_unexpected(recorded.error());
-  }
-  auto file = fs::CreateIn(*directory, path->Name(), intent);
-  if (!file) {
-    if (auto undone = store_.SaveCreated(nullptr); !undone) {
-      return tl::make_unexpected(undone.error());
-    }
-    return tl::make_unexpected(file.error());
-  }
-  const Change change = whitelist_.PlanCreated(
-      {*path, creating.lease, file->identity, creating.directory, creating.token});
-  if (auto confirmed = ConfirmCreated(change); !confirmed) {
-    (void)fs::UnlinkIn(*directory, path->Name(), file->identity);
-    (void)store_.SaveCreated(nullptr);
-    return tl::make_unexpected(confirmed.error());
-  }
-  return std::move(file->fd);
+  creations_.erase(creating.path);
+  return {};
 }
 
-Result<void> Broker::UnlinkForVm(const whitelist::Entry& entry) {
-  const CanonicalPath path = entry.path;
-  const auto directory = fs::ResolvePinned(path.Parent(), *entry.directory);
-  if (!directory) {
-    return tl::make_unexpected(directory.error());
-  }
-  if (auto removed = fs::UnlinkIn(*directory, path.Name(), *entry.identity); !removed) {
-    return removed;
-  }
-  // A crash here leaves a record of a file that is gone: its name then answers ENOENT, and a later
-  // file of that name has another identity.
+bool Broker::MayBeUnfinished(const CanonicalPath& path) const {
+  const auto known = creations_.find(path);
+  return known != creations_.end() && known->second == Creation::kUnknown;
+}
+
+Result<void> Broker::RecordRemoved(const CanonicalPath& path) {
+  // A crash before this leaves a record of a file that is gone: its name then answers ENOENT, and a
+  // later file of that name has another identity.
   return Commit(whitelist_.PlanForgotten(path));
 }
 

@@ -8,6 +8,7 @@
 #define BROKER_SERVER_BROKER_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,7 +16,6 @@
 
 #include "broker/audit/audit_log.h"
 #include "broker/base/result.h"
-#include "broker/fs/create.h"
 #include "broker/fs/holders.h"
 #include "broker/server/options.h"
 #include "broker/server/write_locks.h"
@@ -25,6 +25,7 @@
 #include "broker/whitelist/ending.h"
 #include "broker/whitelist/job_plan.h"
 #include "broker/whitelist/whitelist.h"
+#include "broker/worker/jobs.h"
 
 namespace openhook::server {
 
@@ -57,8 +58,25 @@ class Broker {
   // Opens the store, confirms what it says after a reboot, and finishes or undoes an interrupted
   // creation. Errors are for the administrator; the broker does not start with a doubtful store.
   static Result<std::unique_ptr<Broker>> Start(Options options,
-                                               std::vector<std::unique_ptr<audit::Sink>> sinks);
+                                               std::vector<std::unique_ptr<audit::Sink>> sinks,
+                                               worker::Pool* workers = nullptr);
 
+  // What names files is done in two steps, because they may be where nobody answers. First they
+  // are looked at; `done` is called once, perhaps before this returns. Then the change is planned
+  // against the whitelist of that moment and committed, with nothing in between.
+  using Resolved = Result<std::vector<whitelist::Grant>>;
+  void Resolve(const std::string& lease, std::vector<WantedGrant> wanted,
+               std::function<void(Resolved)> done);
+  Result<whitelist::Change> GrantResolved(const std::string& lease,
+                                          const std::vector<WantedGrant>& wanted, Resolved grants,
+                                          SharedSubject subject);
+  Result<whitelist::Change> GrantChainResolved(const whitelist::WantedChain& chain,
+                                               const std::vector<WantedGrant>& wanted,
+                                               Resolved grants, SharedSubject subject);
+  Result<whitelist::JobPlan> BeginJobResolved(const WantedJob& wanted, Resolved targets,
+                                              SharedSubject subject);
+
+  // The same with both steps at once, waiting for the file systems.
   // All or nothing. Returns what is in force afterwards.
   Result<whitelist::Change> Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
                                   SharedSubject subject);
@@ -94,35 +112,43 @@ class Broker {
   // True: a descriptor may be on its way to the VM, where /proc does not show it.
   void AskForInFlight(std::function<bool()> in_flight) { in_flight_ = std::move(in_flight); }
 
-  // Makes the file that a decision with Step::kCreate allows and records it as the VM's own.
-  // Errors as fs::CreateIn().
-  Result<IoFd> CreateForVm(const whitelist::Decision& decision, const OpenIntent& intent);
-  // Removes a file that the VM made. Errors as fs::UnlinkIn().
-  Result<void> UnlinkForVm(const whitelist::Entry& entry);
+  // The file that a decision allows to be made is announced in the store first. Errors: kLimit
+  // (EDQUOT); kConflict (EBUSY) while another request makes it; the store's.
+  Result<store::Creating> AnnounceCreation(const whitelist::Decision& decision,
+                                           const OpenIntent& intent);
+  // How it ended. Until then, and for good after kUnknown, a file under this name may be ours.
+  Result<void> RecordCreated(const store::Creating& creating, const FileIdentity& identity);
+  enum class NotCreated : std::uint8_t { kSurely, kUnknown };
+  Result<void> RecordNotCreated(const store::Creating& creating, NotCreated how);
+  // May a file under this name be left over from a creation whose end we do not know?
+  [[nodiscard]] bool MayBeUnfinished(const CanonicalPath& path) const;
+  // A file that the VM made was removed.
+  Result<void> RecordRemoved(const CanonicalPath& path);
 
   // Asked before a file is opened for writing: no other VM of this host may write to it. Always so,
   // unless the lock was lost while the broker was away; then it is tried again. Errors: kConflict
   // naming the other VM.
   Result<void> EnsureWriteLock(const FileIdentity& identity) { return locks_.Ensure(identity); }
 
+  [[nodiscard]] const worker::Jobs& jobs() const { return jobs_; }
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const whitelist::Whitelist& whitelist() const { return whitelist_; }
   [[nodiscard]] audit::AuditLog& audit() { return audit_; }
 
  private:
   Broker(Options options, store::Store store, whitelist::Whitelist whitelist, WriteLocks locks,
-         std::vector<std::unique_ptr<audit::Sink>> sinks);
+         std::vector<std::unique_ptr<audit::Sink>> sinks, worker::Pool* workers);
+  void RecordStart(const std::vector<audit::Event>& unanswered);
   void RestoreLocks();
   Result<void> EnsureWriteLocks(const whitelist::Change& change);
   Result<void> Commit(const whitelist::Change& change);
-  Result<std::vector<whitelist::Grant>> Resolve(const std::string& lease,
-                                                const std::vector<WantedGrant>& wanted) const;
   Result<void> CheckDriftedOwners(const whitelist::WantedChain& chain,
                                   const std::vector<whitelist::Grant>& grants) const;
+  [[nodiscard]] Resolved ResolveHere(const std::string& lease,
+                                     const std::vector<WantedGrant>& wanted) const;
   Result<whitelist::JobRequest> NameJob(const WantedJob& wanted) const;
   [[nodiscard]] whitelist::HeldProbe Probe() const;
   Result<void> CommitEnding(whitelist::Change* change);
-  Result<void> ConfirmCreated(const whitelist::Change& change);
   [[nodiscard]] std::string CreatingLease(const whitelist::Entry& entry) const;
 
   Options options_;
@@ -133,6 +159,9 @@ class Broker {
   std::multiset<pid_t> sessions_;
   std::function<bool()> in_flight_;
   std::function<void()> ended_watch_;
+  worker::Jobs jobs_;
+  enum class Creation : std::uint8_t { kUnderWay, kUnknown };
+  std::map<CanonicalPath, Creation> creations_;
 };
 
 }  // namespace openhook::server

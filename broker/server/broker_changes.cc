@@ -69,27 +69,56 @@ std::string KeptSuffix(const Change& change) {
 
 }  // namespace
 
-Result<std::vector<whitelist::Grant>> Broker::Resolve(
-    const std::string& lease, const std::vector<WantedGrant>& wanted) const {
-  std::vector<whitelist::Grant> grants;
-  for (const WantedGrant& one : wanted) {
-    auto grant = ResolveGrant(one, lease, options_);
-    if (!grant) {
-      return tl::make_unexpected(grant.error());
-    }
-    grants.push_back(std::move(*grant));
+void Broker::Resolve(const std::string& lease, std::vector<WantedGrant> wanted,
+                     std::function<void(Resolved)> done) {
+  auto job = PinJobFor(wanted, options_);
+  if (!job) {
+    return done(tl::make_unexpected(job.error()));
   }
-  return grants;
+  jobs_.Run(std::move(*job), jobs_.Deadline(),
+            [lease, wanted = std::move(wanted),
+             done = std::move(done)](Result<std::vector<worker::Pinned>> pinned) {
+              if (!pinned) {
+                return done(tl::make_unexpected(pinned.error()));
+              }
+              done(GrantsFrom(wanted, lease, std::move(*pinned)));
+            });
+}
+
+// Waits for the file systems; for callers that may.
+Broker::Resolved Broker::ResolveHere(const std::string& lease,
+                                     const std::vector<WantedGrant>& wanted) const {
+  const auto job = PinJobFor(wanted, options_);
+  if (!job) {
+    return tl::make_unexpected(job.error());
+  }
+  return worker::Perform(*job).map([&](std::vector<worker::Pinned> pinned) {
+    return GrantsFrom(wanted, lease, std::move(pinned));
+  });
 }
 
 Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
                              SharedSubject subject) {
+  return GrantResolved(lease, wanted, ResolveHere(lease, wanted), std::move(subject));
+}
+
+Result<Change> Broker::GrantChain(const whitelist::WantedChain& chain,
+                                  const std::vector<WantedGrant>& wanted, SharedSubject subject) {
+  return GrantChainResolved(chain, wanted, ResolveHere(chain.lease, wanted), std::move(subject));
+}
+
+Result<JobPlan> Broker::BeginJob(const WantedJob& wanted, SharedSubject subject) {
+  return BeginJobResolved(wanted, ResolveHere("", wanted.targets), std::move(subject));
+}
+
+Result<Change> Broker::GrantResolved(const std::string& lease,
+                                     const std::vector<WantedGrant>& wanted, Resolved grants,
+                                     SharedSubject subject) {
   audit::PendingEvent event(&audit_, GrantEvent(lease, wanted, std::move(subject)));
   const Refuser refuse(&event);
   if (wanted.empty()) {
     return refuse({ErrorCode::kInvalidArgument, 0, "the request grants nothing"});
   }
-  auto grants = Resolve(lease, wanted);
   if (!grants) {
     return refuse(grants.error());
   }
@@ -135,14 +164,14 @@ Result<void> Broker::CheckDriftedOwners(const whitelist::WantedChain& chain,
   return {};
 }
 
-Result<Change> Broker::GrantChain(const whitelist::WantedChain& chain,
-                                  const std::vector<WantedGrant>& wanted, SharedSubject subject) {
+Result<Change> Broker::GrantChainResolved(const whitelist::WantedChain& chain,
+                                          const std::vector<WantedGrant>& wanted, Resolved grants,
+                                          SharedSubject subject) {
   audit::PendingEvent event(&audit_, GrantEvent(chain.lease, wanted, std::move(subject)));
   const Refuser refuse(&event);
   if (wanted.empty()) {
     return refuse({ErrorCode::kInvalidArgument, 0, "the request grants nothing"});
   }
-  auto grants = Resolve(chain.lease, wanted);
   if (!grants) {
     return refuse(grants.error());
   }
@@ -230,7 +259,8 @@ Result<whitelist::JobRequest> Broker::NameJob(const WantedJob& wanted) const {
   return request;
 }
 
-Result<JobPlan> Broker::BeginJob(const WantedJob& wanted, SharedSubject subject) {
+Result<JobPlan> Broker::BeginJobResolved(const WantedJob& wanted, Resolved targets,
+                                         SharedSubject subject) {
   audit::PendingEvent event(
       &audit_,
       ChangeEvent(audit::Operation::kJobBegin,
@@ -242,7 +272,6 @@ Result<JobPlan> Broker::BeginJob(const WantedJob& wanted, SharedSubject subject)
   if (!request) {
     return refuse(request.error());
   }
-  auto targets = Resolve("", wanted.targets);
   if (!targets) {
     return refuse(targets.error());
   }

@@ -44,24 +44,33 @@ class ControlHandler : public PacketHandler {
   ControlHandler(const ControlHandler&) = delete;
   ControlHandler& operator=(const ControlHandler&) = delete;
 
-  Reaction Handle(std::span<const std::uint8_t> packet) override {
+  void Handle(std::span<const std::uint8_t> packet, const Respond& respond) override {
+    respond_ = &respond;
+    reply_.Clear();
     proto::ControlRequest request;
-    proto::ControlReply reply;
-    AfterReply after = AfterReply::kContinue;
+    std::optional<AfterReply> after;
     if (!request.ParseFromArray(packet.data(), static_cast<int>(packet.size()))) {
       after =
-          Refuse(proto::OUTCOME_BAD_REQUEST, "bad-request", "the packet is not a request", &reply);
+          Refuse(proto::OUTCOME_BAD_REQUEST, "bad-request", "the packet is not a request", &reply_);
     } else {
-      reply.set_id(request.id());
-      after = Dispatch(request, &reply);
+      reply_.set_id(request.id());
+      after = Dispatch(request, &reply_);
     }
-    Reaction reaction{{}, std::nullopt, after};
-    reply.SerializeToString(&reaction.reply);
-    return reaction;
+    if (after) {
+      Reply(*after);
+    }
   }
 
  private:
-  AfterReply Dispatch(const proto::ControlRequest& request, proto::ControlReply* reply) {
+  void Reply(AfterReply after) {
+    Reaction reaction{.after = after};
+    reply_.SerializeToString(&reaction.reply);
+    (*respond_)(std::move(reaction));
+  }
+
+  // Nothing for a request that replies itself, perhaps later.
+  std::optional<AfterReply> Dispatch(const proto::ControlRequest& request,
+                                     proto::ControlReply* reply) {
     if (!refusal_.empty()) {
       return Refuse(proto::OUTCOME_DENIED, "permission", refusal_, reply);
     }
@@ -75,8 +84,8 @@ class ControlHandler : public PacketHandler {
     reply->set_outcome(proto::OUTCOME_OK);
     switch (request.body_case()) {
       case proto::ControlRequest::kGrant:
-        Grant(request.grant(), reply);
-        break;
+        Grant(request.grant());
+        return std::nullopt;
       case proto::ControlRequest::kRevoke:
         Revoke(request.revoke(), reply);
         break;
@@ -87,14 +96,14 @@ class ControlHandler : public PacketHandler {
         Status(reply->mutable_status());
         break;
       case proto::ControlRequest::kExplain:
-        Explain(request.explain(), reply->mutable_explain());
-        break;
+        Explain(request.explain());
+        return std::nullopt;
       case proto::ControlRequest::kWatch:
         Watch(request.id(), request.watch(), reply->mutable_watch());
         break;
       case proto::ControlRequest::kJobBegin:
-        Finish(BeginJob(broker_, request.job_begin(), subject_, reply->mutable_job()), reply);
-        break;
+        Begin(request.job_begin());
+        return std::nullopt;
       case proto::ControlRequest::kJobEnd:
         Finish(EndJob(broker_, request.job_end(), subject_, reply->mutable_job()), reply);
         break;
@@ -153,18 +162,39 @@ class ControlHandler : public PacketHandler {
     return AfterReply::kContinue;
   }
 
-  void Grant(const proto::GrantRequest& request, proto::ControlReply* reply) {
+  void Grant(const proto::GrantRequest& request) {
     const auto wanted = FromWire(request.grants());
     if (!wanted) {
-      return Fail(wanted.error(), reply);
+      Fail(wanted.error(), &reply_);
+      return Reply(AfterReply::kContinue);
     }
-    const auto change =
-        request.disk().empty()
-            ? broker_->Grant(request.lease(), *wanted, subject_)
-            : broker_->GrantChain({request.disk(), request.lease(), request.disk_writable(),
-                                   request.accept_drift() ? whitelist::WhenDrifted::kAccept
-                                                          : whitelist::WhenDrifted::kAskPolicy},
-                                  *wanted, subject_);
+    const whitelist::WantedChain chain{request.disk(), request.lease(), request.disk_writable(),
+                                       request.accept_drift() ? whitelist::WhenDrifted::kAccept
+                                                              : whitelist::WhenDrifted::kAskPolicy};
+    // A session keeps its handler until the request is answered.
+    broker_->Resolve(chain.lease, *wanted, [this, chain, wanted](Broker::Resolved resolved) {
+      FinishGrant(chain.disk.empty()
+                      ? broker_->GrantResolved(chain.lease, *wanted, std::move(resolved), subject_)
+                      : broker_->GrantChainResolved(chain, *wanted, std::move(resolved), subject_),
+                  &reply_);
+      Reply(AfterReply::kContinue);
+    });
+  }
+
+  void Begin(const proto::JobBeginRequest& request) {
+    const auto wanted = WantedJobFrom(request, subject_);
+    if (!wanted) {
+      Fail(wanted.error(), &reply_);
+      return Reply(AfterReply::kContinue);
+    }
+    broker_->Resolve("", wanted->targets, [this, wanted](Broker::Resolved targets) {
+      Finish(BeginJob(broker_, *wanted, std::move(targets), subject_, reply_.mutable_job()),
+             &reply_);
+      Reply(AfterReply::kContinue);
+    });
+  }
+
+  void FinishGrant(const Result<whitelist::Change>& change, proto::ControlReply* reply) {
     if (!change) {
       return Fail(change.error(), reply);
     }
@@ -229,11 +259,18 @@ class ControlHandler : public PacketHandler {
     fill_status_(reply);
   }
 
-  void Explain(const proto::ExplainRequest& request, proto::ExplainReply* reply) {
+  void Explain(const proto::ExplainRequest& request) {
     OpenIntent intent;
     intent.access = request.write() || request.create() ? Access::kReadWrite : Access::kRead;
     intent.create = request.create();
-    const Answer answer = ExplainOpen(broker_, {request.path(), ""}, intent);
+    ExplainOpen(broker_, {request.path(), ""}, intent,
+                [this, path = request.path()](const Answer& answer) {
+                  FinishExplain(path, answer, reply_.mutable_explain());
+                  Reply(AfterReply::kContinue);
+                });
+  }
+
+  void FinishExplain(const std::string& path, const Answer& answer, proto::ExplainReply* reply) {
     const whitelist::RuleText& text = TextOf(answer.rule);
     reply->set_allow(answer.kind == Answer::Kind::kOk);
     reply->set_rule(std::string(text.word));
@@ -242,8 +279,8 @@ class ControlHandler : public PacketHandler {
     if (answer.kind == Answer::Kind::kDenied) {
       reply->set_remedy(std::string(text.remedy));
     }
-    AddGrantsOf(request.path(), reply);
-    const auto concerns = [&](const audit::Event& event) { return event.path == request.path(); };
+    AddGrantsOf(path, reply);
+    const auto concerns = [&](const audit::Event& event) { return event.path == path; };
     for (const audit::Event& event : broker_->audit().About(concerns, kExplainEvents)) {
       ToWire(event, reply->add_recent());
     }
@@ -325,6 +362,8 @@ class ControlHandler : public PacketHandler {
   SharedSubject subject_;
   std::string refusal_;
   bool greeted_ = false;
+  proto::ControlReply reply_;
+  const Respond* respond_ = nullptr;
   std::optional<audit::AuditLog::WatcherId> watcher_;
 };
 

@@ -1,43 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Carries out one request on a file: the decision's step, and what the file system says to it. The
-// answer is ready for the wire and for the audit log; it holds no message types.
+// Carries out one request on a file: the decision, its step on the file system, and the answer.
+// Files on local file systems are answered before the function returns. For others a worker process
+// is asked, and the answer comes later; the whitelist may have changed by then, so it decides
+// again.
 
 #ifndef BROKER_SERVER_FILE_SERVICE_H_
 #define BROKER_SERVER_FILE_SERVICE_H_
 
-#include <sys/stat.h>
+#include <functional>
 
-#include <optional>
-#include <string>
-
-#include "broker/audit/event.h"
 #include "broker/base/open_intent.h"
+#include "broker/server/answer.h"
 #include "broker/server/broker.h"
 #include "broker/whitelist/decide.h"
 
 namespace openhook::server {
 
-struct Answer {
-  enum class Kind : std::uint8_t { kOk, kDenied, kFailed, kNotMine };
-  Kind kind = Kind::kFailed;
-  whitelist::Rule rule = whitelist::Rule::kNotWhitelisted;
-  int sys_errno = 0;
-  std::string detail;  // for the audit log only: may name other files
-  std::shared_ptr<const std::vector<std::string>> leases;
-  std::optional<IoFd> fd;
-  std::optional<struct stat> attributes;
-};
+// Called exactly once, perhaps before the function that takes it returns.
+using AnswerDone = std::function<void(Answer)>;
 
-Answer Open(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent);
-Answer Stat(Broker* broker, const whitelist::AskedName& name);
-Answer CheckAccess(Broker* broker, const whitelist::AskedName& name,
-                   const whitelist::AskedAccess& asked);
-Answer Unlink(Broker* broker, const whitelist::AskedName& name);
+void Open(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent,
+          AnswerDone done);
+void Stat(Broker* broker, const whitelist::AskedName& name, AnswerDone done);
+void CheckAccess(Broker* broker, const whitelist::AskedName& name,
+                 const whitelist::AskedAccess& asked, AnswerDone done);
+void Unlink(Broker* broker, const whitelist::AskedName& name, AnswerDone done);
 
 // What Open() would answer, without opening, creating or truncating anything. As Open(), it takes a
 // lock for writing that is missing, if that can be had.
-Answer ExplainOpen(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent);
+void ExplainOpen(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent,
+                 AnswerDone done);
 
 }  // namespace openhook::server
 

@@ -58,16 +58,18 @@ void FillChange(std::uint64_t generation, const whitelist::Change& change, std::
   }
 }
 
-Result<void> BeginJob(Broker* broker, const proto::JobBeginRequest& request,
-                      const SharedSubject& subject, proto::JobReply* reply) {
+Result<WantedJob> WantedJobFrom(const proto::JobBeginRequest& request,
+                                const SharedSubject& subject) {
   auto wanted = FromWire(request);
-  if (!wanted) {
-    return tl::make_unexpected(wanted.error());
-  }
-  if (wanted->request.owner.name.empty()) {
+  if (wanted && wanted->request.owner.name.empty()) {
     wanted->request.owner.name = OwnerFor(subject);
   }
-  const auto plan = broker->BeginJob(*wanted, subject);
+  return wanted;
+}
+
+Result<void> BeginJob(Broker* broker, const WantedJob& wanted, Broker::Resolved targets,
+                      const SharedSubject& subject, proto::JobReply* reply) {
+  const auto plan = broker->BeginJobResolved(wanted, std::move(targets), subject);
   if (!plan) {
     return tl::make_unexpected(plan.error());
   }

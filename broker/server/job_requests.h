@@ -14,7 +14,10 @@
 
 namespace openhook::server {
 
-Result<void> BeginJob(Broker* broker, const proto::JobBeginRequest& request,
+Result<WantedJob> WantedJobFrom(const proto::JobBeginRequest& request,
+                                const SharedSubject& subject);
+// `targets` are those of the job after Broker::Resolve().
+Result<void> BeginJob(Broker* broker, const WantedJob& wanted, Broker::Resolved targets,
                       const SharedSubject& subject, proto::JobReply* reply);
 Result<void> EndJob(Broker* broker, const proto::JobEndRequest& request,
                     const SharedSubject& subject, proto::JobReply* reply);

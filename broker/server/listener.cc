@@ -2,6 +2,7 @@
 
 #include "broker/server/listener.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "broker/base/text.h"
@@ -60,16 +62,51 @@ Result<UniqueFd> BindSocket(const ListenerOptions& options) {
   return socket;
 }
 
-struct SessionContext {
+struct Session {
+  Session(const asio::any_io_executor& executor, UniqueFd fd)
+      : socket(executor, fd.Release()), pause(executor, asio::steady_timer::time_point::max()) {}
+
+  // A reaction that comes while nobody waits for it is found by the one who asked.
+  void Take(Reaction taken) {
+    reaction = std::move(taken);
+    GoOn();
+  }
+  void GoOn() {
+    if (waiting) {
+      pause.cancel();
+    }
+  }
+
+  stream_descriptor socket;
+  // Ends when the file system, or the worker that sends a descriptor, has answered.
+  asio::steady_timer pause;
+  Respond respond;
   std::unique_ptr<PacketHandler> handler;
-  std::shared_ptr<stream_descriptor> socket;
+  std::optional<Reaction> reaction;
+  std::optional<bool> delivered;
+  bool waiting = false;
 };
 
-enum class Served : std::uint8_t { kOne, kNothingThere, kEnd };
+enum class Served : std::uint8_t { kOne, kNothingThere, kLater, kEnd };
+
+SentBundle Send(int fd, const Reaction& reaction) {
+  return reaction.fd
+             ? SendBundle(fd, reaction.reply.data(), reaction.reply.size(), *reaction.fd,
+                          WaitMode::kDontWait)
+             : SendBundle(fd, reaction.reply.data(), reaction.reply.size(), WaitMode::kDontWait);
+}
+
+// The reaction to a packet, out; kLater when it is not ours alone to send.
+Served Reply(Session* session) {
+  const Reaction reaction = *std::exchange(session->reaction, std::nullopt);
+  const SentBundle sent = Send(session->socket.native_handle(), reaction);
+  const bool more = sent.status == BundleStatus::kOk && reaction.after == AfterReply::kContinue;
+  return more ? Served::kOne : Served::kEnd;
+}
 
 // One packet in, one out.
-Served ServeOne(const SessionContext& session, std::vector<std::uint8_t>* buffer) {
-  const int fd = session.socket->native_handle();
+Served ServeOne(Session* session, std::vector<std::uint8_t>* buffer) {
+  const int fd = session->socket.native_handle();
   const ReceivedBundle packet =
       ReceiveBundle(fd, buffer->data(), buffer->size(), DescriptorRule::kNone, WaitMode::kDontWait);
   if (packet.status == BundleStatus::kAgain) {
@@ -78,18 +115,13 @@ Served ServeOne(const SessionContext& session, std::vector<std::uint8_t>* buffer
   if (packet.status != BundleStatus::kOk) {
     return Served::kEnd;
   }
-  const Reaction reaction = session.handler->Handle({buffer->data(), packet.size});
-  const SentBundle sent = reaction.fd ? SendBundle(fd, reaction.reply.data(), reaction.reply.size(),
-                                                   *reaction.fd, WaitMode::kDontWait)
-                                      : SendBundle(fd, reaction.reply.data(), reaction.reply.size(),
-                                                   WaitMode::kDontWait);
-  const bool more = sent.status == BundleStatus::kOk && reaction.after == AfterReply::kContinue;
-  return more ? Served::kOne : Served::kEnd;
+  session->handler->Handle({buffer->data(), packet.size}, session->respond);
+  return session->reaction && !session->reaction->held ? Reply(session) : Served::kLater;
 }
 
 // A client that opens many files has often sent its next request before the last one is finished
 // here; to look costs less than to wait. Bounded, so that no session starves the others.
-Served ServeReady(const SessionContext& session, std::vector<std::uint8_t>* buffer) {
+Served ServeReady(Session* session, std::vector<std::uint8_t>* buffer) {
   Served served = Served::kOne;
   for (int i = 0; i < kMaxInOneTurn && served == Served::kOne; ++i) {
     served = ServeOne(session, buffer);
@@ -97,16 +129,48 @@ Served ServeReady(const SessionContext& session, std::vector<std::uint8_t>* buff
   return served;
 }
 
-asio::awaitable<void> RunSession(SessionContext session, std::vector<std::uint8_t>* buffer,
-                                 std::size_t* sessions) {
-  bool alive = true;
-  while (alive) {
-    boost::system::error_code error;
-    co_await session.socket->async_wait(stream_descriptor::wait_read,
-                                        asio::redirect_error(asio::use_awaitable, error));
-    alive = !error && ServeReady(session, buffer) != Served::kEnd;
+template <class Done>
+asio::awaitable<void> Pause(std::shared_ptr<Session> session, Done done) {
+  boost::system::error_code ended;
+  session->waiting = true;
+  while (!done()) {
+    co_await session->pause.async_wait(asio::redirect_error(asio::use_awaitable, ended));
   }
-  session.socket->close();
+  session->waiting = false;
+}
+
+// Nothing of the session is read meanwhile: one request at a time, in order.
+asio::awaitable<Served> ServeLater(std::shared_ptr<Session> session) {
+  co_await Pause(session, [&] { return session->reaction.has_value(); });
+  if (!session->reaction->held) {
+    co_return Reply(session.get());
+  }
+  Reaction reaction = *std::exchange(session->reaction, std::nullopt);
+  session->delivered.reset();
+  reaction.held->Deliver(UniqueFd(::fcntl(session->socket.native_handle(), F_DUPFD_CLOEXEC, 0)),
+                         reaction.reply, [weak = std::weak_ptr<Session>(session)](bool sent) {
+                           if (const auto live = weak.lock()) {
+                             live->delivered = sent;
+                             live->GoOn();
+                           }
+                         });
+  co_await Pause(session, [&] { return session->delivered.has_value(); });
+  co_return *session->delivered ? Served::kOne : Served::kEnd;
+}
+
+asio::awaitable<void> RunSession(std::shared_ptr<Session> session,
+                                 std::vector<std::uint8_t>* buffer, std::size_t* sessions) {
+  Served served = Served::kOne;
+  while (served != Served::kEnd) {
+    boost::system::error_code error;
+    co_await session->socket.async_wait(stream_descriptor::wait_read,
+                                        asio::redirect_error(asio::use_awaitable, error));
+    served = error ? Served::kEnd : ServeReady(session.get(), buffer);
+    if (served == Served::kLater) {
+      served = co_await ServeLater(session);
+    }
+  }
+  session->socket.close();
   --*sessions;
 }
 
@@ -176,18 +240,22 @@ bool Listener::HasUnreadReplies() const {
 
 void Listener::SpawnSession(UniqueFd socket) {
   const Result<Peer> peer = ReadPeer(socket.Get());
-  auto descriptor = std::make_shared<stream_descriptor>(socket_.get_executor(), socket.Release());
-  const PushPacket push =
-      [weak = std::weak_ptr<stream_descriptor>(descriptor)](const std::string& packet) {
-        const auto live = weak.lock();
-        return live && live->is_open() &&
-               SendBundle(live->native_handle(), packet.data(), packet.size(), WaitMode::kDontWait)
-                       .status == BundleStatus::kOk;
-      };
+  auto session = std::make_shared<Session>(socket_.get_executor(), std::move(socket));
+  const std::weak_ptr<Session> weak(session);
+  const PushPacket push = [weak](const std::string& packet) {
+    const auto live = weak.lock();
+    return live && live->socket.is_open() &&
+           SendBundle(live->socket.native_handle(), packet.data(), packet.size(),
+                      WaitMode::kDontWait)
+                   .status == BundleStatus::kOk;
+  };
+  // Only ever called by what the session's own handler has begun.
+  session->respond = [live = session.get()](Reaction reaction) { live->Take(std::move(reaction)); };
+  session->handler = factory_(peer, push);
   ++sessions_;
-  std::erase_if(sockets_, [](const auto& weak) { return weak.expired(); });
-  sockets_.push_back(descriptor);
-  SessionContext session{factory_(peer, push), std::move(descriptor)};
+  std::erase_if(sockets_, [](const auto& one) { return one.expired(); });
+  // Shares the session's life.
+  sockets_.push_back(std::shared_ptr<stream_descriptor>(session, &session->socket));
   asio::co_spawn(socket_.get_executor(), RunSession(std::move(session), &buffer_, &sessions_),
                  asio::detached);
 }

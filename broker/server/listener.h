@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // A SEQPACKET socket in the file system and the sessions of those who connect to it. One coroutine
-// per session: wait, receive one packet, ask the handler, send the reply. Nothing is queued: a peer
-// that does not read its reply is dropped, so no descriptor ever waits in a kernel queue for it.
+// per session: wait, receive one packet, ask the handler, send the reply; a handler that has to
+// wait itself holds up its own session only. Nothing is queued: a peer that does not read its reply
+// is dropped, so no descriptor ever waits in a kernel queue for it.
 
 #ifndef BROKER_SERVER_LISTENER_H_
 #define BROKER_SERVER_LISTENER_H_

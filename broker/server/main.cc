@@ -29,6 +29,8 @@
 #include "broker/server/open_handler.h"
 #include "broker/server/options.h"
 #include "broker/server/privileges.h"
+#include "broker/worker/job_wire.h"
+#include "broker/worker/pool.h"
 #include "policy/profile/landlock.h"
 
 namespace openhook::server {
@@ -51,7 +53,11 @@ Result<void> PrepareDirectories(const Options& options) {
   return {};
 }
 
-Result<std::unique_ptr<Broker>> StartBroker(const Options& options) {
+worker::Program WorkerProgram() {
+  return {[] { return DropPrivileges().has_value(); }, worker::PerformEncoded};
+}
+
+Result<std::unique_ptr<Broker>> StartBroker(const Options& options, worker::Pool* workers) {
   std::vector<std::unique_ptr<audit::Sink>> sinks;
   auto json = audit::MakeJsonLinesSink(options.AuditPath());
   if (!json) {
@@ -59,7 +65,7 @@ Result<std::unique_ptr<Broker>> StartBroker(const Options& options) {
   }
   sinks.push_back(std::move(*json));
   sinks.push_back(audit::MakeJournalSink(options.vm));
-  return Broker::Start(options, std::move(sinks));
+  return Broker::Start(options, std::move(sinks), workers);
 }
 
 struct Sockets {
@@ -85,12 +91,18 @@ Result<void> StartOpenSocket(asio::io_context& loop, Broker* broker, Sockets* so
 
 Result<void> StartControlSocket(asio::io_context& loop, Broker* broker, Sockets* sockets) {
   const Options& options = broker->options();
-  const FillStatus fill_status = [sockets, started = ::time(nullptr)](proto::StatusReply* status) {
+  const FillStatus fill_status = [broker, sockets,
+                                  started = ::time(nullptr)](proto::StatusReply* status) {
     status->set_started_unix(started);
     status->set_open_sessions(sockets->open->sessions());
     status->set_openat2(fs::MethodInUse() == fs::ResolveMethod::kOpenat2 ? "openat2"
                                                                          : "component walk");
     status->set_landlock_abi(landlock::LandlockAbi());
+    const worker::Counts workers = broker->jobs().pool()->counts();
+    status->set_io_deadline(static_cast<std::uint32_t>(broker->options().io_deadline.count()));
+    status->set_workers_busy(static_cast<std::uint32_t>(workers.busy));
+    status->set_workers_stuck(static_cast<std::uint32_t>(workers.stuck));
+    status->set_requests_waiting(static_cast<std::uint32_t>(workers.waiting));
   };
   auto listener =
       Listener::Start(loop,
@@ -112,20 +124,25 @@ Result<void> Serve(const Options& options) {
     return prepared;
   }
   RaiseDescriptorLimit();
-  auto broker = StartBroker(options);
-  if (!broker) {
-    return tl::make_unexpected(broker.error());
-  }
+  // Ends last: the sessions, which the loop holds, refer to it until they are gone.
+  std::unique_ptr<Broker> broker;
   asio::io_context loop(1);
+  worker::Pool workers(loop, WorkerProgram(), options.io_deadline);
+  auto started_broker = StartBroker(options, &workers);
+  if (!started_broker) {
+    return tl::make_unexpected(started_broker.error());
+  }
+  broker = std::move(*started_broker);
+  loop.restart();
   Sockets sockets;
-  for (const auto& started : {StartOpenSocket(loop, broker->get(), &sockets),
-                              StartControlSocket(loop, broker->get(), &sockets)}) {
+  for (const auto& started : {StartOpenSocket(loop, broker.get(), &sockets),
+                              StartControlSocket(loop, broker.get(), &sockets)}) {
     if (!started) {
       return started;
     }
   }
-  (*broker)->AskForInFlight([&sockets] { return sockets.open->HasUnreadReplies(); });
-  const LetGoTimer let_go(loop, broker->get());
+  broker->AskForInFlight([&sockets] { return sockets.open->HasUnreadReplies(); });
+  const LetGoTimer let_go(loop, broker.get());
   // After the sockets: giving open.sock to the VM's user needs CAP_CHOWN. Nobody is served before
   // the loop runs.
   if (auto dropped = DropPrivileges(); !dropped) {

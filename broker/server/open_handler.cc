@@ -152,24 +152,18 @@ class OpenHandler : public PacketHandler {
   OpenHandler(const OpenHandler&) = delete;
   OpenHandler& operator=(const OpenHandler&) = delete;
 
-  Reaction Handle(std::span<const std::uint8_t> packet) override {
+  void Handle(std::span<const std::uint8_t> packet, const Respond& respond) override {
+    respond_ = &respond;
     reply_.Clear();
-    fd_.reset();
-    AfterReply after = AfterReply::kContinue;
     if (!request_.ParseFromArray(packet.data(), static_cast<int>(packet.size()))) {
-      after = Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the packet is not a request");
-    } else {
-      reply_.set_id(request_.id());
-      after = Dispatch();
+      return Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the packet is not a request");
     }
-    reply_.set_descriptor(fd_.has_value());
-    Reaction reaction{{}, std::move(fd_), after};
-    reply_.SerializeToString(&reaction.reply);
-    return reaction;
+    reply_.set_id(request_.id());
+    Dispatch();
   }
 
  private:
-  AfterReply Dispatch() {
+  void Dispatch() {
     if (!refusal_.empty()) {
       return Refuse(proto::OUTCOME_DENIED, EACCES, refusal_);
     }
@@ -192,18 +186,24 @@ class OpenHandler : public PacketHandler {
         reply_.set_outcome(proto::OUTCOME_UNSUPPORTED);
         reply_.set_sys_errno(ENOSYS);
         reply_.set_reason("this broker does not know the request");
-        return AfterReply::kContinue;
+        Reply({});
     }
   }
 
-  AfterReply Refuse(proto::Outcome outcome, int sys_errno, std::string_view reason) {
+  void Refuse(proto::Outcome outcome, int sys_errno, std::string_view reason) {
     reply_.set_outcome(outcome);
     reply_.set_sys_errno(sys_errno);
     reply_.set_reason(std::string(reason.substr(0, 255)));
-    return AfterReply::kClose;
+    Reply({.after = AfterReply::kClose});
   }
 
-  AfterReply Greet(const proto::Hello& hello) {
+  void Reply(Reaction reaction) {
+    reply_.set_descriptor(reaction.fd.has_value() || reaction.held.has_value());
+    reply_.SerializeToString(&reaction.reply);
+    (*respond_)(std::move(reaction));
+  }
+
+  void Greet(const proto::Hello& hello) {
     if (hello.min_version() > kProtocolVersion || hello.max_version() < kProtocolVersion) {
       return Refuse(proto::OUTCOME_UNSUPPORTED, EPROTO, "this broker speaks protocol version 1");
     }
@@ -214,38 +214,46 @@ class OpenHandler : public PacketHandler {
     body->set_max_packet(limits::kMaxOpenPacket);
     body->set_vm(broker_->options().vm);
     body->set_server(std::string(kServer));
-    return AfterReply::kContinue;
+    Reply({});
   }
 
-  AfterReply HandleOpen(const proto::OpenRequest& request) {
+  // The request stays as it is until it is answered, so what is asked need not be copied.
+  template <class Request>
+  whitelist::AskedName Note(audit::Operation operation, const Request& request,
+                            std::string_view access) {
+    asked_ = {operation, &request.path(), &request.cwd(), access};
+    return {request.path(), request.cwd()};
+  }
+
+  // A session keeps its handler until the request is answered.
+  AnswerDone WhenDone() {
+    return [this](Answer answer) { Finish(std::move(answer)); };
+  }
+
+  void HandleOpen(const proto::OpenRequest& request) {
     const auto access = FromWire(request.access());
     if (!access) {
       return Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the request has no known access");
     }
     const OpenIntent intent = FromWire(request, *access);
-    return Finish(audit::Operation::kOpen, request.path(), request.cwd(), WordFor(intent),
-                  Open(broker_, {request.path(), request.cwd()}, intent));
+    Open(broker_, Note(audit::Operation::kOpen, request, WordFor(intent)), intent, WhenDone());
   }
 
-  AfterReply HandleStat(const proto::StatRequest& request) {
-    return Finish(audit::Operation::kStat, request.path(), request.cwd(), "",
-                  Stat(broker_, {request.path(), request.cwd()}));
+  void HandleStat(const proto::StatRequest& request) {
+    Stat(broker_, Note(audit::Operation::kStat, request, ""), WhenDone());
   }
 
-  AfterReply HandleAccess(const proto::AccessRequest& request) {
+  void HandleAccess(const proto::AccessRequest& request) {
     const whitelist::AskedAccess asked{request.read(), request.write(), request.execute()};
     const std::string_view word = asked.execute ? "execute" : asked.write ? "write" : "read";
-    return Finish(audit::Operation::kAccess, request.path(), request.cwd(), word,
-                  CheckAccess(broker_, {request.path(), request.cwd()}, asked));
+    CheckAccess(broker_, Note(audit::Operation::kAccess, request, word), asked, WhenDone());
   }
 
-  AfterReply HandleUnlink(const proto::UnlinkRequest& request) {
-    return Finish(audit::Operation::kUnlink, request.path(), request.cwd(), "",
-                  Unlink(broker_, {request.path(), request.cwd()}));
+  void HandleUnlink(const proto::UnlinkRequest& request) {
+    Unlink(broker_, Note(audit::Operation::kUnlink, request, ""), WhenDone());
   }
 
-  AfterReply Finish(audit::Operation operation, const std::string& path, const std::string& cwd,
-                    std::string_view access, Answer answer) {
+  void Finish(Answer answer) {
     reply_.set_outcome(ToWire(answer.kind));
     reply_.set_sys_errno(answer.kind == Answer::Kind::kOk ? 0 : answer.sys_errno);
     if (answer.kind == Answer::Kind::kDenied) {
@@ -256,10 +264,10 @@ class OpenHandler : public PacketHandler {
     }
     // System files are not decisions of ours; to record them would only bury those that are.
     if (answer.kind != Answer::Kind::kNotMine) {
-      broker_->audit().Record(MakeEvent(operation, AskedPath(path, cwd), access, answer, subject_));
+      broker_->audit().Record(MakeEvent(asked_.operation, AskedPath(*asked_.path, *asked_.cwd),
+                                        asked_.access, answer, subject_));
     }
-    fd_ = std::move(answer.fd);
-    return AfterReply::kContinue;
+    Reply({.fd = std::move(answer.fd), .held = std::move(answer.held)});
   }
 
   void RecordConnect() {
@@ -281,7 +289,14 @@ class OpenHandler : public PacketHandler {
   // Kept between packets, so that the usual request allocates next to nothing.
   proto::Request request_;
   proto::Reply reply_;
-  std::optional<IoFd> fd_;
+  const Respond* respond_ = nullptr;
+  // What the audit log files the answer under.
+  struct {
+    audit::Operation operation;
+    const std::string* path;
+    const std::string* cwd;
+    std::string_view access;
+  } asked_{};
 };
 
 }  // namespace

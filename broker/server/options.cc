@@ -32,6 +32,7 @@ struct Words {
   std::string peer_label;
   std::string drift = "pool";
   std::vector<std::string> pools;
+  unsigned io_deadline = 10;
 };
 
 std::optional<unsigned> ParseNumber(const std::string& text) {
@@ -156,6 +157,7 @@ Result<Options> FromWords(const Words& words) {
     return tl::make_unexpected(drift.error());
   }
   options.drift = std::move(*drift);
+  options.io_deadline = std::chrono::seconds(words.io_deadline);
   return options;
 }
 
@@ -179,6 +181,11 @@ void Declare(CLI::App* app, Words* words) {
                   "(follow beside known files and in pools), strict, trust")
       ->capture_default_str();
   app->add_option("--pool", words->pools, "directory below which files may join a chain");
+  app->add_option("--io-deadline", words->io_deadline,
+                  "seconds after which a request is given up whose file system does not answer")
+      // Clients wait for 60 s.
+      ->check(CLI::Range(1, 50))
+      ->capture_default_str();
   app->set_config("--config", "", "file with any of these options, as name = \"value\" lines");
   app->set_version_flag("--version", "openhookd " OPENHOOK_VERSION);
 }

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -26,6 +27,7 @@ struct Options {
   std::optional<gid_t> control_group;
   std::optional<std::string> peer_label;
   whitelist::DriftRules drift;
+  std::chrono::seconds io_deadline{10};  // for a file system that does not answer
 
   [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }
   [[nodiscard]] std::string AuditPath() const { return state_dir + "/" + vm + ".audit.jsonl"; }

@@ -15,21 +15,30 @@
 
 #include "broker/base/unique_fd.h"
 #include "broker/server/peer.h"
+#include "broker/worker/pool.h"
 
 namespace openhook::server {
 
 enum class AfterReply : std::uint8_t { kContinue, kClose };
 
 struct Reaction {
-  std::string reply;       // one serialized message
-  std::optional<IoFd> fd;  // sent with it, and closed here at once
+  std::string reply;  // one serialized message
+  // Sent with it: a descriptor of ours, which is closed at once, or one that a worker holds. The
+  // worker then sends reply and descriptor, and closes it: that may keep it waiting.
+  std::optional<IoFd> fd;
+  std::optional<worker::HeldFile> held;
   AfterReply after = AfterReply::kContinue;
 };
+
+// Takes the reaction to one packet. Belongs to the session and outlives its handler's request.
+using Respond = std::function<void(Reaction)>;
 
 class PacketHandler {
  public:
   virtual ~PacketHandler() = default;
-  virtual Reaction Handle(std::span<const std::uint8_t> packet) = 0;
+  // Calls `respond` exactly once: before it returns, or later, when a file system had to be waited
+  // for. The packet is valid only during the call; until `respond` was called, there is no other.
+  virtual void Handle(std::span<const std::uint8_t> packet, const Respond& respond) = 0;
 };
 
 // Sends one packet to the session's peer outside of a reply (watch). False: the peer reads too

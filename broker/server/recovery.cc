@@ -2,11 +2,11 @@
 
 #include "broker/server/recovery.h"
 
-#include <unistd.h>
+#include <utility>
 
 #include "broker/fs/identity.h"
-#include "broker/fs/open.h"
-#include "broker/fs/resolve.h"
+#include "broker/server/repin.h"
+#include "broker/whitelist/rule.h"
 
 namespace openhook::server {
 
@@ -15,62 +15,117 @@ namespace {
 using whitelist::Change;
 using whitelist::CreatedFile;
 using whitelist::Grant;
+using worker::FileJobKind;
 
-std::optional<FileIdentity> Repin(const CanonicalPath& path, const FileIdentity& pinned) {
-  const auto file = fs::ResolveNoSymlinks(path);
-  if (!file) {
-    return std::nullopt;
-  }
-  auto now = fs::IdentityOf(*file, fs::HandleUse::kRead);
-  if (!now || !SameFileAcrossMounts(pinned, *now)) {
-    return std::nullopt;
-  }
-  return std::move(*now);
+FileSystemKind KindOf(bool may_block) {
+  return may_block ? FileSystemKind::kMayBlock : FileSystemKind::kLocal;
 }
 
-Grant ConfirmGrant(Grant grant) {
-  if (grant.identity) {
-    const auto now = Repin(grant.path, *grant.identity);
-    grant.stale = grant.stale || !now;
-    grant.identity = now ? now : grant.identity;
+// The entry of a created file says it; one that is not recorded yet has its name's or directory's.
+FileSystemKind KindOf(const whitelist::Whitelist& list, const CanonicalPath& path) {
+  for (const std::string& name : {path.str(), path.Parent().str()}) {
+    const auto found = list.Find(name);
+    if (found.entry != nullptr && found.entry->may_block) {
+      return FileSystemKind::kMayBlock;
+    }
   }
-  if (grant.directory) {
-    const auto now = Repin(grant.path.Parent(), *grant.directory);
-    grant.stale = grant.stale || !now;
-    grant.directory = now ? now : grant.directory;
-  }
-  return grant;
+  return FileSystemKind::kLocal;
 }
 
-// A created file that cannot be confirmed is simply not the VM's any more.
-void ConfirmCreated(const CreatedFile& file, Change* change) {
-  change->forgotten.push_back(file.path);
-  const auto identity = Repin(file.path, file.identity);
-  const auto directory = Repin(file.path.Parent(), file.directory);
-  if (identity && directory) {
-    change->created.push_back({file.path, file.lease, *identity, *directory, file.token});
+std::vector<Question> QuestionsAbout(const whitelist::Whitelist& list) {
+  std::vector<Question> questions;
+  for (const auto& [id, grant] : list.grants()) {
+    const FileSystemKind where = KindOf(grant.may_block);
+    if (grant.identity) {
+      questions.push_back({FileJobKind::kConfirm, grant.path, *grant.identity, where});
+    }
+    if (grant.directory) {
+      questions.push_back({FileJobKind::kConfirm, grant.path.Parent(), *grant.directory, where});
+    }
   }
+  for (const auto& [path, file] : list.created()) {
+    const FileSystemKind where = KindOf(list, path);
+    questions.push_back({FileJobKind::kConfirm, path, file.identity, where});
+    questions.push_back({FileJobKind::kConfirm, path.Parent(), file.directory, where});
+  }
+  return questions;
 }
 
-// The file of an unfinished creation, if it can be nothing else.
-std::optional<FileIdentity> FindUnfinished(const store::Creating& creating) {
-  const auto directory = fs::ResolvePinned(creating.path.Parent(), creating.directory);
-  const auto file = fs::ResolveNoSymlinks(creating.path);
-  if (!directory || !file) {
-    return std::nullopt;
+// Reads the answers in the order of QuestionsAbout().
+class Answers {
+ public:
+  explicit Answers(const std::vector<Question>& questions) : questions_(questions) {}
+
+  // Pins anew what was confirmed. False when it was not.
+  bool Confirm(FileIdentity* pinned) {
+    const Question& question = questions_[next_++];
+    if (!question.answer.identity) {
+      return false;
+    }
+    *pinned = *question.answer.identity;
+    return true;
   }
-  const auto info = fs::StatOf(*file);
-  if (!info || !S_ISREG(info->st_mode) || info->st_size != 0 || info->st_nlink != 1 ||
-      info->st_uid != ::geteuid()) {
-    return std::nullopt;
+
+ private:
+  const std::vector<Question>& questions_;
+  std::size_t next_ = 0;
+};
+
+Change ChangeFor(const whitelist::Whitelist& list, const std::vector<Question>& questions) {
+  Answers answers(questions);
+  Change change;
+  change.generation = list.generation() + 1;
+  for (const auto& [id, old] : list.grants()) {
+    Grant grant = old;
+    const bool file = !grant.identity || answers.Confirm(&*grant.identity);
+    const bool directory = !grant.directory || answers.Confirm(&*grant.directory);
+    grant.stale = grant.stale || !file || !directory;
+    change.removed.push_back(id);
+    change.added.push_back(std::move(grant));
   }
-  auto identity = fs::IdentityOf(*file, fs::HandleUse::kRead);
-  return identity ? std::optional<FileIdentity>(std::move(*identity)) : std::nullopt;
+  for (const auto& [path, old] : list.created()) {
+    CreatedFile created = old;
+    change.forgotten.push_back(path);
+    const bool file = answers.Confirm(&created.identity);
+    const bool directory = answers.Confirm(&created.directory);
+    // One that cannot be confirmed is simply not the VM's any more.
+    if (file && directory) {
+      change.created.push_back(std::move(created));
+    }
+  }
+  return change;
+}
+
+audit::Event UnansweredEvent(const Question& question) {
+  const whitelist::RuleText& text = TextOf(whitelist::Rule::kStale);
+  audit::Event event;
+  event.operation = audit::Operation::kStart;
+  event.outcome = audit::Outcome::kFail;
+  event.path = question.path.str();
+  event.rule = text.word;
+  event.reason = std::string(text.reason) + " (" + question.answer.error->Message() + ")";
+  event.remedy = text.remedy;
+  return event;
+}
+
+Result<void> Finish(store::Store* store, store::Loaded* loaded, const store::Creating& creating,
+                    const worker::FileResult& found) {
+  if (!found.identity) {
+    return store->SaveCreated(creating.path, nullptr);
+  }
+  const Change change = loaded->whitelist.PlanCreated(
+      {creating.path, creating.lease, *found.identity, creating.directory, creating.token});
+  if (auto saved = store->SaveCreated(creating.path, &change); !saved) {
+    return saved;
+  }
+  loaded->whitelist.Apply(change);
+  return {};
 }
 
 }  // namespace
 
-Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded) {
+Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs,
+                               std::vector<audit::Event>* unanswered) {
   const auto boot_id = fs::BootId();
   if (!boot_id) {
     return tl::make_unexpected(boot_id.error());
@@ -78,39 +133,38 @@ Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded) {
   if (loaded->boot_id == *boot_id) {
     return {};
   }
-  Change change;
-  change.generation = loaded->whitelist.generation() + 1;
-  for (const auto& [id, grant] : loaded->whitelist.grants()) {
-    change.removed.push_back(id);
-    change.added.push_back(ConfirmGrant(grant));
-  }
-  for (const auto& [path, file] : loaded->whitelist.created()) {
-    ConfirmCreated(file, &change);
-  }
-  if (!change.removed.empty() || !change.forgotten.empty()) {
+  std::vector<Question> questions = QuestionsAbout(loaded->whitelist);
+  AnswerAll(&questions, jobs);
+  if (!questions.empty()) {
+    const Change change = ChangeFor(loaded->whitelist, questions);
     if (auto saved = store->Save(change); !saved) {
       return saved;
     }
     loaded->whitelist.Apply(change);
   }
+  for (const Question& question : questions) {
+    if (question.answer.unanswered) {
+      unanswered->push_back(UnansweredEvent(question));
+    }
+  }
   return store->SaveBootId(*boot_id);
 }
 
-Result<void> FinishCreating(store::Store* store, store::Loaded* loaded) {
-  if (!loaded->creating) {
-    return {};
+Result<void> FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs) {
+  const std::vector<store::Creating> all = std::exchange(loaded->creating, {});
+  std::vector<Question> questions;
+  for (const store::Creating& creating : all) {
+    questions.push_back({FileJobKind::kFind, creating.path, creating.directory,
+                         KindOf(loaded->whitelist, creating.path)});
   }
-  const store::Creating& creating = *loaded->creating;
-  const auto identity = FindUnfinished(creating);
-  if (!identity) {
-    return store->SaveCreated(nullptr);
+  AnswerAll(&questions, jobs);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (questions[i].answer.unanswered) {
+      loaded->creating.push_back(all[i]);
+    } else if (auto finished = Finish(store, loaded, all[i], questions[i].answer); !finished) {
+      return finished;
+    }
   }
-  const Change change = loaded->whitelist.PlanCreated(
-      {creating.path, creating.lease, *identity, creating.directory, creating.token});
-  if (auto saved = store->SaveCreated(&change); !saved) {
-    return saved;
-  }
-  loaded->whitelist.Apply(change);
   return {};
 }
 

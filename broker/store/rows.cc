@@ -162,7 +162,7 @@ void WriteChange(SQLite::Database& database, const Change& change) {
 
 void WriteCreating(SQLite::Database& database, const Creating& creating) {
   SQLite::Statement insert(database,
-                           "INSERT OR REPLACE INTO creating VALUES (1,?,?,?, ?,?,?,?,?,?,?,?)");
+                           "INSERT OR REPLACE INTO creating VALUES (?,?,?, ?,?,?,?,?,?,?,?)");
   BindPath(&insert, 1, creating.path.str());
   insert.bind(2, creating.lease);
   insert.bind(3, ToColumn(creating.token));
@@ -193,19 +193,19 @@ Result<whitelist::Contents> ReadContents(SQLite::Database& database) {
                              std::move(*chains), std::move(*jobs)};
 }
 
-Result<std::optional<Creating>> ReadCreating(SQLite::Database& database) {
+Result<std::vector<Creating>> ReadCreating(SQLite::Database& database) {
+  std::vector<Creating> all;
   SQLite::Statement query(database, "SELECT * FROM creating");
-  if (!query.executeStep()) {
-    return std::optional<Creating>();
+  while (query.executeStep()) {
+    auto path = ReadPath(&query, 0);
+    auto directory = ReadIdentity(&query, 3);
+    if (!path || !directory) {
+      return Fail(ErrorCode::kCorrupt, "the stored record of an unfinished creation is damaged");
+    }
+    all.push_back({std::move(*path), query.getColumn(1).getString(), std::move(*directory),
+                   FromColumn(query.getColumn(2).getInt64())});
   }
-  auto path = ReadPath(&query, 1);
-  auto directory = ReadIdentity(&query, 4);
-  if (!path || !directory) {
-    return Fail(ErrorCode::kCorrupt, "the stored record of an unfinished creation is damaged");
-  }
-  return std::optional<Creating>(Creating{std::move(*path), query.getColumn(2).getString(),
-                                          std::move(*directory),
-                                          FromColumn(query.getColumn(3).getInt64())});
+  return all;
 }
 
 }  // namespace openhook::store

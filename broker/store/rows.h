@@ -8,8 +8,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/base/result.h"
 #include "broker/store/store.h"
@@ -25,7 +25,7 @@ void WriteCreating(SQLite::Database& database, const Creating& creating);
 
 // Errors: kCorrupt when a row holds what no openhookd writes.
 Result<whitelist::Contents> ReadContents(SQLite::Database& database);
-Result<std::optional<Creating>> ReadCreating(SQLite::Database& database);
+Result<std::vector<Creating>> ReadCreating(SQLite::Database& database);
 
 }  // namespace openhook::store
 

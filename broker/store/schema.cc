@@ -33,6 +33,10 @@ namespace openhook::store {
   "  " OPENHOOK_IDENTITY("file_") ", " OPENHOOK_IDENTITY("dir_") ","                             \
   "  shareable INTEGER NOT NULL, may_block INTEGER NOT NULL, ended_unix INTEGER NOT NULL,"       \
   "  UNIQUE (lease, path, ended_unix));"
+#define OPENHOOK_CREATING(name)                                           \
+  "CREATE TABLE " name                                                    \
+  " (path BLOB PRIMARY KEY, lease TEXT NOT NULL, token INTEGER NOT NULL," \
+  "  " OPENHOOK_IDENTITY("dir_") ");"
 
 const char* const kCreateTables =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -41,19 +45,23 @@ const char* const kCreateTables =
     "  name BLOB NOT NULL, PRIMARY KEY (grant_id, name)) WITHOUT ROWID;"
     "CREATE TABLE created (path BLOB PRIMARY KEY, lease TEXT NOT NULL, token INTEGER NOT NULL,"
     "  " OPENHOOK_IDENTITY("file_") ", " OPENHOOK_IDENTITY("dir_") ");"
-    "CREATE TABLE creating (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), path BLOB NOT NULL,"
-    "  lease TEXT NOT NULL, token INTEGER NOT NULL, " OPENHOOK_IDENTITY("dir_") ");"
-    OPENHOOK_VERSION_2_TABLES;
+    OPENHOOK_CREATING("creating") OPENHOOK_VERSION_2_TABLES;
 
 const char* MigrationFrom(int version) {
   switch (version) {
     case 1:
       // An ended grant may stand beside a live one of the same lease, so the table's constraint
-      // changes, and with it the table (sqlite.org/lang_altertable.html, section 7).
-      return OPENHOOK_GRANTS_2("grants_2") "INSERT INTO grants_2 SELECT *, 0, 0, 0 FROM grants;"
+      // changes, and with it the table (sqlite.org/lang_altertable.html, section 7). Version 1 did
+      // not look at a grant's file system: an unknown one may block. Of creations it had room for
+      // one at a time, under a number.
+      return OPENHOOK_GRANTS_2("grants_2") "INSERT INTO grants_2 SELECT *, 0, 1, 0 FROM grants;"
                                            "DROP TABLE grants;"
                                            "ALTER TABLE grants_2 RENAME TO grants;"
-                                           OPENHOOK_VERSION_2_TABLES;
+          OPENHOOK_CREATING("creating_2")
+              "INSERT INTO creating_2 SELECT path, lease, token, dir_kind, dir_dev, dir_ino,"
+              "  dir_mount_id, dir_rdev, dir_birth_ns, dir_birth_settled, dir_handle FROM creating;"
+              "DROP TABLE creating; ALTER TABLE creating_2 RENAME TO creating;"
+          OPENHOOK_VERSION_2_TABLES;
     default:
       CheckOrDie(false, "a schema version without a migration");
   }
@@ -62,6 +70,7 @@ const char* MigrationFrom(int version) {
 
 #undef OPENHOOK_GRANTS_2
 #undef OPENHOOK_VERSION_2_TABLES
+#undef OPENHOOK_CREATING
 #undef OPENHOOK_IDENTITY
 
 void BindIdentity(SQLite::Statement* statement, int first, const FileIdentity* identity) {

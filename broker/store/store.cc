@@ -196,10 +196,12 @@ Result<void> Store::SaveCreating(const Creating& creating) {
   });
 }
 
-Result<void> Store::SaveCreated(const Change* change) {
+Result<void> Store::SaveCreated(const CanonicalPath& path, const Change* change) {
   return Guarded("record a created file", [&]() -> Result<void> {
     SQLite::Transaction transaction(*database_);
-    database_->exec("DELETE FROM creating");
+    SQLite::Statement remove(*database_, "DELETE FROM creating WHERE path = ?");
+    BindPath(&remove, 1, path.str());
+    remove.exec();
     if (change != nullptr) {
       WriteChange(*database_, *change);
     }

@@ -9,8 +9,8 @@
 #define BROKER_STORE_STORE_H_
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/base/result.h"
 #include "broker/whitelist/whitelist.h"
@@ -33,7 +33,7 @@ struct Creating {
 struct Loaded {
   whitelist::Whitelist whitelist;
   std::string boot_id;  // of the boot in which identities were last confirmed
-  std::optional<Creating> creating;
+  std::vector<Creating> creating;
 };
 
 class Store {
@@ -53,8 +53,8 @@ class Store {
   Result<void> Save(const whitelist::Change& change);
 
   Result<void> SaveCreating(const Creating& creating);
-  // Ends what SaveCreating() began; with the change that it led to, or with none.
-  Result<void> SaveCreated(const whitelist::Change* change);
+  // Ends what SaveCreating() began for this path; with the change that it led to, or with none.
+  Result<void> SaveCreated(const CanonicalPath& path, const whitelist::Change* change);
 
   // After all identities were confirmed in the present boot.
   Result<void> SaveBootId(const std::string& boot_id);

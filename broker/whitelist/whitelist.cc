@@ -85,6 +85,7 @@ void Widen(Entry* entry, const Grant& grant) {
   }
   const bool directory = grant.identity && grant.identity->kind == FileKind::kDirectory;
   entry->readable = entry->readable || !directory;
+  entry->may_block = entry->may_block || grant.may_block;
   if (grant.ended_unix != 0) {
     return;
   }
@@ -308,6 +309,10 @@ void Whitelist::RebuildEntry(const CanonicalPath& path) {
     entry->directory = file.directory;
     entry->readable = entry->writable = entry->creatable = entry->created_by_vm = true;
     entry->token = file.token;
+    // A file that was made under a directory's grant has none of its own.
+    for (const Grant* grant : GrantsOf(path.Parent())) {
+      entry->may_block = entry->may_block || grant->may_block;
+    }
     if (grants.empty()) {
       entry->leases = std::make_shared<std::vector<std::string>>(1, file.lease);
     }

@@ -36,6 +36,7 @@ struct Entry {
   bool created_by_vm = false;
   bool stale = false;       // only stale grants are left
   bool ended = false;       // only grants of ended leases are left, kept until the VM lets go
+  bool may_block = false;   // its file system may not answer
   std::uint64_t token = 0;  // with created_by_vm
   std::shared_ptr<const std::vector<std::string>> leases;
 };

@@ -78,7 +78,12 @@ void Run(std::span<const std::uint8_t> input) {
     const auto packet = input.first(std::min(wanted, input.size()));
     input = input.subspan(packet.size());
     if (!to_control || !ChangesTheWhitelist(packet)) {
-      Check(scene, (to_control ? control : open)->Handle(packet));
+      int answers = 0;
+      (to_control ? control : open)->Handle(packet, [&scene, &answers](const Reaction& reaction) {
+        ++answers;
+        Check(scene, reaction);
+      });
+      CheckOrDie(answers == 1, "without workers every packet is answered once, at once");
     }
   }
 }

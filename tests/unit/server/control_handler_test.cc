@@ -32,8 +32,9 @@ class ControlHandlerTest : public ::testing::Test {
   }
   proto::ControlReply Ask(const proto::ControlRequest& request) {
     const std::string bytes = request.SerializeAsString();
-    const Reaction reaction =
-        handler_->Handle({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    Reaction reaction;
+    handler_->Handle({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                     [&reaction](Reaction given) { reaction = std::move(given); });
     EXPECT_LE(reaction.reply.size(), limits::kMaxControlPacket);
     proto::ControlReply reply;
     EXPECT_TRUE(reply.ParseFromString(reaction.reply));

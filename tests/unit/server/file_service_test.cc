@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
+#include <optional>
 
 #include "broker/base/limits.h"
 #include "tests/unit/server/test_broker.h"
@@ -19,10 +21,26 @@ using whitelist::Rule;
 
 class FileService : public ::testing::Test {
  protected:
+  // Without workers, every request is answered before the call returns.
+  static Answer Now(const std::function<void(AnswerDone)>& ask) {
+    std::optional<Answer> answer;
+    ask([&answer](Answer given) { answer = std::move(given); });
+    EXPECT_TRUE(answer);
+    return std::move(*answer);
+  }
+  Answer UnlinkIt(const std::string& path) {
+    return Now([&](AnswerDone done) { Unlink(broker_.get(), {path, ""}, done); });
+  }
+  Answer StatIt(const std::string& path) {
+    return Now([&](AnswerDone done) { Stat(broker_.get(), {path, ""}, done); });
+  }
+  Answer AccessTo(const std::string& path, const whitelist::AskedAccess& asked) {
+    return Now([&](AnswerDone done) { CheckAccess(broker_.get(), {path, ""}, asked, done); });
+  }
   Answer OpenIt(const std::string& path, Access access = Access::kRead) {
     OpenIntent intent;
     intent.access = access;
-    return Open(broker_.get(), {path, ""}, intent);
+    return Now([&](AnswerDone done) { Open(broker_.get(), {path, ""}, intent, done); });
   }
   Answer CreateIt(const std::string& path, bool exclusive = false, std::uint64_t token = 0) {
     OpenIntent intent;
@@ -31,7 +49,7 @@ class FileService : public ::testing::Test {
     intent.exclusive = exclusive;
     intent.mode = 0640;
     intent.token = token;
-    return Open(broker_.get(), {path, ""}, intent);
+    return Now([&](AnswerDone done) { Open(broker_.get(), {path, ""}, intent, done); });
   }
   void ExpectDenied(const Answer& answer, Rule rule) {
     EXPECT_EQ(answer.kind, Answer::Kind::kDenied);
@@ -100,7 +118,7 @@ TEST_F(FileService, CreatesUnderAGrantOfTheNameAndOwnsIt) {
   EXPECT_EQ(OpenIt(file, Access::kReadWrite).kind, Answer::Kind::kOk);
   broker_.Restart();
   EXPECT_EQ(OpenIt(file, Access::kReadWrite).kind, Answer::Kind::kOk);
-  EXPECT_EQ(Unlink(broker_.get(), {file, ""}).kind, Answer::Kind::kOk);
+  EXPECT_EQ(UnlinkIt(file).kind, Answer::Kind::kOk);
   EXPECT_NE(::access(file.c_str(), F_OK), 0);
   ExpectFailed(OpenIt(file), ENOENT);
   EXPECT_EQ(CreateIt(file).kind, Answer::Kind::kOk) << "the name is still granted";
@@ -119,7 +137,7 @@ TEST_F(FileService, AnExistingFileInAGrantedDirectoryStaysForeign) {
   ExpectDenied(OpenIt(foreign), Rule::kAppeared);
   ExpectDenied(CreateIt(foreign), Rule::kAppeared);
   ExpectFailed(CreateIt(foreign, true), EEXIST);
-  ExpectDenied(Unlink(broker_.get(), {foreign, ""}), Rule::kAppeared);
+  ExpectDenied(UnlinkIt(foreign), Rule::kAppeared);
   EXPECT_EQ(testing::ReadFile(foreign), "secret");
 }
 
@@ -139,7 +157,7 @@ TEST_F(FileService, AVmMakesOnlySoManyFiles) {
   }
   ExpectFailed(CreateIt(Image("out/more")), EDQUOT);
   EXPECT_NE(::access(Image("out/more").c_str(), F_OK), 0);
-  EXPECT_EQ(Unlink(broker_.get(), {Image("out/7"), ""}).kind, Answer::Kind::kOk);
+  EXPECT_EQ(UnlinkIt(Image("out/7")).kind, Answer::Kind::kOk);
   EXPECT_EQ(CreateIt(Image("out/more")).kind, Answer::Kind::kOk);
 }
 
@@ -164,18 +182,18 @@ TEST_F(FileService, ADirectoryThatWasSwappedTakesNoNewFiles) {
 TEST_F(FileService, StatAndAccessAnswerForGrantedFiles) {
   const std::string file = broker_.tree.File("images/a", "1234");
   ASSERT_TRUE(broker_.Give(file, GrantAccess::kRead));
-  const Answer answer = Stat(broker_.get(), {file, ""});
+  const Answer answer = StatIt(file);
   ASSERT_TRUE(answer.attributes);
   EXPECT_EQ(answer.attributes->st_size, 4);
-  EXPECT_EQ(CheckAccess(broker_.get(), {file, ""}, {true, false, false}).kind, Answer::Kind::kOk);
-  ExpectDenied(CheckAccess(broker_.get(), {file, ""}, {true, true, false}), Rule::kReadOnlyGrant);
-  ExpectDenied(Stat(broker_.get(), {"/etc/shadow", ""}), Rule::kNotWhitelisted);
+  EXPECT_EQ(AccessTo(file, {true, false, false}).kind, Answer::Kind::kOk);
+  ExpectDenied(AccessTo(file, {true, true, false}), Rule::kReadOnlyGrant);
+  ExpectDenied(StatIt("/etc/shadow"), Rule::kNotWhitelisted);
 }
 
 TEST_F(FileService, OnlyOwnFilesAreRemoved) {
   const std::string file = broker_.tree.File("images/a");
   ASSERT_TRUE(broker_.Give(file, GrantAccess::kReadWrite));
-  ExpectDenied(Unlink(broker_.get(), {file, ""}), Rule::kUnlinkNotOwn);
+  ExpectDenied(UnlinkIt(file), Rule::kUnlinkNotOwn);
   EXPECT_EQ(::access(file.c_str(), F_OK), 0);
 }
 
@@ -185,7 +203,9 @@ TEST_F(FileService, ExplainingChangesNothing) {
   OpenIntent intent;
   intent.create = true;
   intent.access = Access::kReadWrite;
-  EXPECT_EQ(ExplainOpen(broker_.get(), {file, ""}, intent).kind, Answer::Kind::kOk);
+  const Answer answer =
+      Now([&](AnswerDone done) { ExplainOpen(broker_.get(), {file, ""}, intent, done); });
+  EXPECT_EQ(answer.kind, Answer::Kind::kOk);
   EXPECT_NE(::access(file.c_str(), F_OK), 0);
 }
 

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <functional>
 
 #include "proto/bundle.h"
 #include "tests/support/temp_tree.h"
@@ -19,10 +20,21 @@ namespace {
 
 class Echo : public PacketHandler {
  public:
-  Reaction Handle(std::span<const std::uint8_t> packet) override {
+  explicit Echo(std::function<void()>* later) : later_(later) {}
+  void Handle(std::span<const std::uint8_t> packet, const Respond& respond) override {
     const std::string text(packet.begin(), packet.end());
-    return {text, std::nullopt, text == "bye" ? AfterReply::kClose : AfterReply::kContinue};
+    const auto answer = [text, &respond] {
+      respond({.reply = text, .after = text == "bye" ? AfterReply::kClose : AfterReply::kContinue});
+    };
+    if (text == "later") {
+      *later_ = answer;
+    } else {
+      answer();
+    }
   }
+
+ private:
+  std::function<void()>* later_;
 };
 
 class ListenerTest : public ::testing::Test {
@@ -33,7 +45,7 @@ class ListenerTest : public ::testing::Test {
   void Start() {
     auto started = Listener::Start(loop_, options_, [this](const Result<Peer>& peer, PushPacket) {
       refused_ += peer ? 0 : 1;
-      return std::make_unique<Echo>();
+      return std::make_unique<Echo>(&later_);
     });
     ASSERT_TRUE(started) << started.error().Message();
     listener_ = std::move(*started);
@@ -52,6 +64,9 @@ class ListenerTest : public ::testing::Test {
   std::string Exchange(const UniqueFd& socket, const std::string& text) {
     (void)SendBundle(socket.Get(), text.data(), text.size(), WaitMode::kDontWait);
     Turn();
+    return Receive(socket);
+  }
+  static std::string Receive(const UniqueFd& socket) {
     std::string reply(64, '\0');
     const auto got = ReceiveBundle(socket.Get(), reply.data(), reply.size(), DescriptorRule::kNone,
                                    WaitMode::kDontWait);
@@ -65,6 +80,7 @@ class ListenerTest : public ::testing::Test {
   ListenerOptions options_;
   std::unique_ptr<Listener> listener_;
   int refused_ = 0;
+  std::function<void()> later_;
 };
 
 TEST_F(ListenerTest, ServesEachConnectionByItself) {
@@ -74,6 +90,31 @@ TEST_F(ListenerTest, ServesEachConnectionByItself) {
   EXPECT_EQ(listener_->sessions(), 2U);
   EXPECT_EQ(Exchange(second, "b"), "b");
   EXPECT_EQ(Exchange(first, "a"), "a");
+}
+
+TEST_F(ListenerTest, AnAnswerThatTakesTimeHoldsUpItsOwnSessionOnly) {
+  Start();
+  const UniqueFd slow = Connect();
+  const UniqueFd other = Connect();
+  EXPECT_EQ(Exchange(slow, "later"), "(nothing)");
+  EXPECT_EQ(Exchange(slow, "next"), "(nothing)") << "one request at a time, in order";
+  EXPECT_EQ(Exchange(other, "a"), "a");
+  later_();
+  Turn();
+  EXPECT_EQ(Receive(slow), "later");
+  EXPECT_EQ(Receive(slow), "next");
+}
+
+TEST_F(ListenerTest, AClientThatLeavesWhileItsAnswerTakesTimeIsForgotten) {
+  Start();
+  {
+    const UniqueFd slow = Connect();
+    EXPECT_EQ(Exchange(slow, "later"), "(nothing)");
+  }
+  Turn();
+  later_();
+  Turn();
+  EXPECT_EQ(listener_->sessions(), 0U);
 }
 
 TEST_F(ListenerTest, EndsASessionAfterItsLastReply) {

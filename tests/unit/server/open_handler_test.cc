@@ -30,8 +30,9 @@ class OpenHandlerTest : public ::testing::Test {
     ASSERT_EQ(Ask(hello).outcome(), proto::OUTCOME_OK);
   }
   proto::Reply AskBytes(const std::string& bytes) {
-    Reaction reaction =
-        handler_->Handle({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    Reaction reaction;
+    handler_->Handle({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                     [&reaction](Reaction given) { reaction = std::move(given); });
     after_ = reaction.after;
     fd_ = std::move(reaction.fd);
     proto::Reply reply;

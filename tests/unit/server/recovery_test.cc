@@ -48,11 +48,12 @@ class Recovery : public ::testing::Test {
 
   testing::TempTree tree_;
   store::Store store_;
+  std::vector<audit::Event> unanswered_;
 };
 
 TEST_F(Recovery, AfterARebootAFileWithItsHandleIsPinnedAnew) {
   auto loaded = LoadWith({FromEarlierBoot(tree_.File("images/a"))});
-  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded));
+  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded, worker::Jobs(nullptr), &unanswered_));
   const auto* entry = loaded.whitelist.Find(tree_.Path("images/a")).entry;
   ASSERT_FALSE(entry->stale);
   EXPECT_TRUE(SameFile(*entry->identity, fs::ResolveFollowing(tree_.Path("images/a"))->identity));
@@ -64,7 +65,7 @@ TEST_F(Recovery, AFileReplacedOverTheRebootIsStale) {
   ASSERT_EQ(::unlink(tree_.Path("images/a").c_str()), 0);
   tree_.File("images/other");
   tree_.File("images/a");
-  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded));
+  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded, worker::Jobs(nullptr), &unanswered_));
   EXPECT_TRUE(loaded.whitelist.Find(tree_.Path("images/a")).entry->stale);
   EXPECT_TRUE(store_.Load()->whitelist.grants().begin()->second.stale);
 }
@@ -73,14 +74,14 @@ TEST_F(Recovery, WithoutAHandleTheAdministratorHasToConfirm) {
   Grant grant = FromEarlierBoot(tree_.File("images/a"));
   grant.identity->handle.clear();
   auto loaded = LoadWith({grant});
-  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded));
+  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded, worker::Jobs(nullptr), &unanswered_));
   EXPECT_TRUE(loaded.whitelist.Find(tree_.Path("images/a")).entry->stale);
 }
 
 TEST_F(Recovery, WithinOneBootNothingIsTouched) {
   auto loaded = LoadWith({FromEarlierBoot(tree_.File("images/a"))});
   loaded.boot_id = fs::BootId().value();
-  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded));
+  ASSERT_TRUE(ConfirmIdentities(&store_, &loaded, worker::Jobs(nullptr), &unanswered_));
   EXPECT_EQ(store_.Load()->boot_id, "an earlier boot");
 }
 
@@ -88,12 +89,12 @@ TEST_F(Recovery, AnUnfinishedCreationIsFinished) {
   ASSERT_TRUE(store_.SaveCreating(CreatingAt("new")));
   tree_.File("images/new");
   auto loaded = store_.Load().value();
-  ASSERT_TRUE(FinishCreating(&store_, &loaded));
+  ASSERT_TRUE(FinishCreating(&store_, &loaded, worker::Jobs(nullptr)));
   const auto* entry = loaded.whitelist.Find(tree_.Path("images/new")).entry;
   ASSERT_NE(entry, nullptr);
   EXPECT_TRUE(entry->created_by_vm);
   EXPECT_EQ(entry->token, 42U);
-  EXPECT_FALSE(store_.Load()->creating);
+  EXPECT_TRUE(store_.Load()->creating.empty());
   EXPECT_EQ(store_.Load()->whitelist.created().size(), 1U);
 }
 
@@ -105,9 +106,9 @@ TEST_F(Recovery, WhatCannotBeAnUnfinishedCreationIsNotAdopted) {
   for (const char* name : {"absent", "full", "linked", "symlink"}) {
     ASSERT_TRUE(store_.SaveCreating(CreatingAt(name)));
     auto loaded = store_.Load().value();
-    ASSERT_TRUE(FinishCreating(&store_, &loaded));
+    ASSERT_TRUE(FinishCreating(&store_, &loaded, worker::Jobs(nullptr)));
     EXPECT_TRUE(loaded.whitelist.created().empty()) << name;
-    EXPECT_FALSE(store_.Load()->creating) << name;
+    EXPECT_TRUE(store_.Load()->creating.empty()) << name;
   }
 }
 
