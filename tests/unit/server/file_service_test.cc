@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <functional>
-#include <optional>
 
 #include "broker/base/limits.h"
 #include "tests/unit/server/test_broker.h"
@@ -21,13 +19,6 @@ using whitelist::Rule;
 
 class FileService : public ::testing::Test {
  protected:
-  // Without workers, every request is answered before the call returns.
-  static Answer Now(const std::function<void(AnswerDone)>& ask) {
-    std::optional<Answer> answer;
-    ask([&answer](Answer given) { answer = std::move(given); });
-    EXPECT_TRUE(answer);
-    return std::move(*answer);
-  }
   Answer UnlinkIt(const std::string& path) {
     return Now([&](AnswerDone done) { Unlink(broker_.get(), {path, ""}, done); });
   }

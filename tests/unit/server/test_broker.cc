@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <optional>
+#include <utility>
+
 namespace openhook::server {
 
 TestBroker::TestBroker(const std::string& vm, const std::string& lock_dir) {

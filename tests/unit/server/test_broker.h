@@ -5,13 +5,18 @@
 #ifndef TESTS_UNIT_SERVER_TEST_BROKER_H_
 #define TESTS_UNIT_SERVER_TEST_BROKER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "broker/server/broker.h"
+#include "broker/server/file_service.h"
 #include "tests/support/temp_tree.h"
 
 namespace openhook::server {
+
+// What one of file_service.h's functions answers. Without workers, that is before it returns.
+Answer Now(const std::function<void(AnswerDone)>& ask);
 
 class TestBroker {
  public:

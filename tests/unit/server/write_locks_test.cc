@@ -43,7 +43,7 @@ class TwoVms : public ::testing::Test {
   static Answer OpenIt(TestBroker* broker, const std::string& path, Access access) {
     OpenIntent intent;
     intent.access = access;
-    return Open(broker->get(), {path, ""}, intent);
+    return Now([&](AnswerDone done) { Open(broker->get(), {path, ""}, intent, done); });
   }
   static bool MayOpen(TestBroker* broker, const std::string& path, Access access) {
     return OpenIt(broker, path, access).kind == Answer::Kind::kOk;
@@ -199,11 +199,13 @@ TEST_F(TwoVms, AFileThatAVmMakesIsLockedBeforeItIsHandedOut) {
   intent.access = Access::kReadWrite;
   intent.create = true;
   intent.mode = 0600;
-  ASSERT_EQ(Open(first_.get(), {made, ""}, intent).kind, Answer::Kind::kOk);
+  const Answer opened = Now([&](AnswerDone done) { Open(first_.get(), {made, ""}, intent, done); });
+  ASSERT_EQ(opened.kind, Answer::Kind::kOk);
   ExpectRefusedToSecond(second_.Give(made, GrantAccess::kReadWrite));
   first_.Restart();
   ExpectRefusedToSecond(second_.Give(made, GrantAccess::kReadWrite));
-  ASSERT_EQ(Unlink(first_.get(), {made, ""}).kind, Answer::Kind::kOk);
+  const Answer removed = Now([&](AnswerDone done) { Unlink(first_.get(), {made, ""}, done); });
+  ASSERT_EQ(removed.kind, Answer::Kind::kOk);
   EXPECT_THAT(LockFiles(), IsEmpty());
 }
 
@@ -255,11 +257,14 @@ TEST_F(LockLostWhileAway, ReadingGoesOnAndWritingIsRefused) {
   for (const Access access : {Access::kWrite, Access::kReadWrite}) {
     ExpectLocked(OpenIt(&first_, file_, access));
   }
-  ExpectLocked(CheckAccess(first_.get(), {file_, ""}, {.write = true}));
-  EXPECT_EQ(CheckAccess(first_.get(), {file_, ""}, {.read = true}).kind, Answer::Kind::kOk);
+  const auto access_to = [&](const whitelist::AskedAccess& asked) {
+    return Now([&](AnswerDone done) { CheckAccess(first_.get(), {file_, ""}, asked, done); });
+  };
+  ExpectLocked(access_to({.write = true}));
+  EXPECT_EQ(access_to({.read = true}).kind, Answer::Kind::kOk);
   OpenIntent write;
   write.access = Access::kReadWrite;
-  ExpectLocked(ExplainOpen(first_.get(), {file_, ""}, write));
+  ExpectLocked(Now([&](AnswerDone done) { ExplainOpen(first_.get(), {file_, ""}, write, done); }));
   EXPECT_TRUE(MayOpen(&second_, file_, Access::kReadWrite));
 }
 
