@@ -51,6 +51,18 @@ inline constexpr std::size_t kMaxWorkerPacket = kMaxControlPacket + 16 * std::si
 // Files that one job pins. Their answer has to fit a packet, with two paths' worth for each.
 inline constexpr std::size_t kMaxPinsOfAJob = 16;
 
+// The monitor relay: one command of a manager, how deep its JSON nests, how many commands wait
+// behind the one that QEMU works on, and how many descriptors come with one (as many as QEMU
+// takes).
+inline constexpr std::size_t kMaxMonitorCommand = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxMonitorDepth = 64;
+inline constexpr std::size_t kMaxMonitorQueue = 64;
+inline constexpr std::size_t kMaxMonitorDescriptors = 16;
+// One line of QEMU that is looked at; a longer one is passed on unread.
+inline constexpr std::size_t kMaxMonitorLine = std::size_t{1} << 20;
+// Block nodes of one VM that the relay remembers.
+inline constexpr std::size_t kMaxMonitorNodes = 4096;
+
 }  // namespace openhook::limits
 
 #endif  // BROKER_BASE_LIMITS_H_

@@ -28,4 +28,12 @@ std::string Quote(std::string_view bytes, std::size_t limit) {
   return "'" + Escape(bytes, limit) + "'";
 }
 
+std::string OneLine(std::string_view sentence) {
+  std::string text;
+  for (const char c : sentence) {
+    text += c == '\'' || c == '\\' ? std::string(1, c) : Escape({&c, 1});
+  }
+  return text;
+}
+
 }  // namespace openhook

@@ -18,6 +18,10 @@ std::string Escape(std::string_view bytes, std::size_t limit = 4096);
 // Escape() between single quotes.
 std::string Quote(std::string_view bytes, std::size_t limit = 4096);
 
+// A sentence of a peer. Control characters and bytes beyond ASCII become \xHH as in Escape(), so
+// that it stays on its line; quotes and backslashes stay, since names in it are quoted already.
+std::string OneLine(std::string_view sentence);
+
 }  // namespace openhook
 
 #endif  // BROKER_BASE_TEXT_H_

@@ -8,7 +8,7 @@
 
 namespace openhook::ctl {
 
-Result<std::vector<proto::ChainInfo>> AskChains(ControlClient* client) {
+Result<std::vector<proto::ChainInfo>> AskChains(client::ControlClient* client) {
   std::vector<proto::ChainInfo> chains;
   bool more = true;
   while (more) {
@@ -28,8 +28,8 @@ Result<std::vector<proto::ChainInfo>> AskChains(ControlClient* client) {
   return chains;
 }
 
-Result<proto::ChangeReply> FollowHeaders(ControlClient* client, const proto::ChainInfo& chain,
-                                         Drifted drifted) {
+Result<proto::ChangeReply> FollowHeaders(client::ControlClient* client,
+                                         const proto::ChainInfo& chain, Drifted drifted) {
   if (chain.images().empty()) {
     return proto::ChangeReply();  // an empty drive has no headers
   }

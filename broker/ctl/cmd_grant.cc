@@ -8,12 +8,12 @@
 #include <memory>
 #include <ostream>
 
+#include "broker/client/socket_owner.h"
 #include "broker/ctl/chain_grants.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/json_output.h"
 #include "broker/ctl/read_chain.h"
 #include "broker/ctl/render.h"
-#include "broker/ctl/socket_owner.h"
 #include "broker/ctl/validators.h"
 
 namespace openhook::ctl {
@@ -80,7 +80,7 @@ Result<void> RunGrant(const Invocation& invocation, const GrantOptions& options)
   if (!grants) {
     return tl::make_unexpected(std::move(grants).error());
   }
-  grants->set_lease(options.lease.empty() ? "admin:" + CallerName() : options.lease);
+  grants->set_lease(options.lease.empty() ? "admin:" + client::CallerName() : options.lease);
   proto::ControlRequest request;
   *request.mutable_grant() = std::move(*grants);
   const Result<proto::ChangeReply> change = AskForChange(invocation, std::move(request));

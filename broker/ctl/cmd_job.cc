@@ -10,12 +10,12 @@
 #include <ostream>
 
 #include "broker/base/text.h"
+#include "broker/client/socket_owner.h"
 #include "broker/ctl/chain_grants.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/job_targets.h"
 #include "broker/ctl/json_output.h"
 #include "broker/ctl/render.h"
-#include "broker/ctl/socket_owner.h"
 #include "broker/ctl/table.h"
 #include "broker/ctl/validators.h"
 #include "broker/ctl/words.h"
@@ -88,7 +88,7 @@ Result<void> RunBegin(const Invocation& invocation, const BeginOptions& options)
   begin->set_base(options.base);
   begin->set_write(options.write);
   begin->set_shallow(options.shallow);
-  begin->set_owner(options.owner.empty() ? "admin:" + CallerName() : options.owner);
+  begin->set_owner(options.owner.empty() ? "admin:" + client::CallerName() : options.owner);
   begin->set_owner_pid(options.owner_pid);
   if (!options.target.path.empty()) {
     JobTarget target = options.target;

@@ -9,7 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "broker/ctl/control_client.h"
+#include "broker/client/control_client.h"
 #include "broker/ctl/invocation.h"
 
 namespace openhook::ctl {
@@ -25,6 +25,8 @@ void AddHoldersCommand(CLI::App* app, const Invocation& invocation, Action* chos
 void AddChainRecordCommands(CLI::App* chain, const Invocation& invocation, Action* chosen);
 void AddExplainCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddWatchCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+
+using client::ControlClient;
 
 // The greeted connection to the broker that the global options name.
 Result<ControlClient> ConnectToBroker(const Invocation& invocation);

@@ -18,7 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds kPause{50};
 
 // Absent: the broker keeps no ended grant of this path any more.
-Result<std::optional<proto::HoldersReply>> AskHolders(ControlClient* client,
+Result<std::optional<proto::HoldersReply>> AskHolders(client::ControlClient* client,
                                                       const std::string& path) {
   proto::ControlRequest request;
   request.mutable_holders()->set_path(path);
@@ -48,7 +48,7 @@ Error StillOpen(const std::string& path, const proto::HoldersReply& reply) {
 
 }  // namespace
 
-Result<void> WaitUntilClosed(ControlClient* client,
+Result<void> WaitUntilClosed(client::ControlClient* client,
                              const google::protobuf::RepeatedPtrField<proto::GrantInfo>& held,
                              std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;

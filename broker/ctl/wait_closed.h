@@ -8,13 +8,13 @@
 #include <chrono>
 
 #include "broker/base/result.h"
-#include "broker/ctl/control_client.h"
+#include "broker/client/control_client.h"
 #include "proto/control.pb.h"
 
 namespace openhook::ctl {
 
 // Errors: kUnavailable after `timeout`, naming the first file that is still open and who has it.
-Result<void> WaitUntilClosed(ControlClient* client,
+Result<void> WaitUntilClosed(client::ControlClient* client,
                              const google::protobuf::RepeatedPtrField<proto::GrantInfo>& held,
                              std::chrono::milliseconds timeout);
 

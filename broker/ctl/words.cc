@@ -113,14 +113,6 @@ std::string Count(std::uint64_t number, std::string_view thing) {
   return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
 }
 
-std::string OneLine(std::string_view sentence) {
-  std::string text;
-  for (const char c : sentence) {
-    text += c == '\'' || c == '\\' ? std::string(1, c) : Escape({&c, 1});
-  }
-  return text;
-}
-
 std::string TimeFromSeconds(std::int64_t unix_seconds) { return DateAndTime(unix_seconds) + "Z"; }
 
 std::string TimeFromNanoseconds(std::int64_t unix_nanoseconds) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The stable words that openhookctl prints for the enumerations of control.proto, and the form of
-// its times, counts and sentences. Tables and JSON use the same words; docs/cli.md lists them.
+// its times and counts. Tables and JSON use the same words; docs/cli.md lists them.
 
 #ifndef BROKER_CTL_WORDS_H_
 #define BROKER_CTL_WORDS_H_
@@ -32,10 +32,6 @@ std::string_view JobOwnerStateWord(proto::JobOwnerState state);
 
 // "1 grant", "2 grants".
 std::string Count(std::uint64_t number, std::string_view thing);
-
-// A sentence of a peer. Control characters and bytes beyond ASCII become \xHH as in Escape(), so
-// that it stays on its line; quotes and backslashes stay, since names in it are quoted already.
-std::string OneLine(std::string_view sentence);
 
 // UTC, as in 2026-01-31T12:00:00Z.
 std::string TimeFromSeconds(std::int64_t unix_seconds);

@@ -2,10 +2,11 @@
 //
 // openhook-qemu: gives a program to the broker's care and becomes it. The order is the design:
 //   1. resolve everything that names something (user, program, shim, directories), as ourselves;
-//   2. become the user, for good;
-//   3. enter the Landlock domain, for good, and start the shim;
-//   4. connect to the broker: the kernel notes who connected, so it must be the confined process;
-//   5. attach the shim and execute the program in place.
+//   2. start the monitor relay, where one is asked for: it keeps our rights, the program does not;
+//   3. become the user, for good;
+//   4. enter the Landlock domain, for good, and start the shim;
+//   5. connect to the broker: the kernel notes who connected, so it must be the confined process;
+//   6. attach the shim and execute the program in place.
 
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "qemu-shim/launcher/greeting.h"
 #include "qemu-shim/launcher/options.h"
 #include "qemu-shim/launcher/program.h"
+#include "qemu-shim/launcher/qmp_relay.h"
 #include "qemu-shim/launcher/shim.h"
 #include "qemu-shim/launcher/target_user.h"
 
@@ -71,15 +73,21 @@ Result<std::optional<TargetUser>> AskedUser(const Options& options) {
   return ResolveUser(*options.user).map([](TargetUser user) { return std::optional(user); });
 }
 
-int Execute(const std::string& program, const Options& options,
+int Execute(const std::string& program, const Options& options, const QmpRelay& relay,
             const std::vector<std::string>& environment) {
-  ::execve(program.c_str(), Pointers(options.command).data(), Pointers(environment).data());
+  std::vector<std::string> words = options.command;
+  words.insert(words.end(), relay.arguments().begin(), relay.arguments().end());
+  if (const auto inherited = relay.LetInherit(); !inherited) {
+    return Refuse(inherited.error());
+  }
+  ::execve(program.c_str(), Pointers(words).data(), Pointers(environment).data());
   return Refuse(ErrnoError(errno, "cannot execute " + Quote(program)), kExitCannotExecute);
 }
 
-// Steps 2 to 5.
+// Steps 3 to 6.
 int BecomeProgram(const Options& options, const std::optional<TargetUser>& user,
-                  const std::string& program, const Confinement& confinement, Shim* shim) {
+                  const std::string& program, const Confinement& confinement, const QmpRelay& relay,
+                  Shim* shim) {
   if (const auto became = BecomeAskedUser(user); !became) {
     return Refuse(became.error());
   }
@@ -97,7 +105,7 @@ int BecomeProgram(const Options& options, const std::optional<TargetUser>& user,
   if (!environment) {
     return Refuse(environment.error());
   }
-  return Execute(program, options, *environment);
+  return Execute(program, options, relay, *environment);
 }
 
 int Run(const Options& options) {
@@ -124,7 +132,11 @@ int Run(const Options& options) {
   if (!confinement->Warning().empty()) {
     Say("warning: " + confinement->Warning());
   }
-  return BecomeProgram(options, *user, *program, *confinement, shim->get());
+  const auto relay = QmpRelay::StartIfAsked(options, *user);
+  if (!relay) {
+    return Refuse(relay.error());
+  }
+  return BecomeProgram(options, *user, *program, *confinement, *relay, shim->get());
 }
 
 }  // namespace

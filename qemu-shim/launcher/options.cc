@@ -46,6 +46,7 @@ struct RawOptions {
   std::string user;
   std::string temporary;
   std::string preload;
+  std::string qmp_relay;
   bool no_landlock = false;
   bool require_landlock = false;
 };
@@ -85,6 +86,10 @@ void Declare(CLI::App* app, RawOptions* raw, Options* options) {
   app->add_option("--preload", raw->preload,
                   "The shim library; found beside this program otherwise")
       ->type_name("PATH");
+  app->add_option("--qmp-relay", raw->qmp_relay,
+                  "Gives QEMU a monitor at this socket, whose commands tell the broker which files "
+                  "they need. Needs --user")
+      ->type_name("PATH");
   auto* off = app->add_flag("--no-landlock", raw->no_landlock,
                             "Leave the program what its user id may open (prints a warning)");
   app->add_flag("--require-landlock", raw->require_landlock,
@@ -121,6 +126,11 @@ std::optional<std::string> FaultOf(const Options& options) {
     return "the socket path " + Quote(options.socket) + " is longer than " +
            std::to_string(kLongestSocketPath) + " bytes; use a shorter --run-dir";
   }
+  if (options.qmp_relay && (!options.user || !options.qmp_relay->starts_with('/'))) {
+    return "--qmp-relay takes an absolute path, and --user beside it: the relay must not run as "
+           "the "
+           "user that QEMU runs as";
+  }
   for (const std::string& directory : options.writable) {
     if (auto fault = FaultOfDirectory(directory)) {
       return fault;
@@ -145,6 +155,7 @@ void Complete(const RawOptions& raw, Options* options) {
   options->socket = SocketOf(raw, options->command);
   options->user = Given(raw.user);
   options->preload = Given(raw.preload);
+  options->qmp_relay = Given(raw.qmp_relay);
   options->temporary = Given(raw.temporary);
   if (options->temporary) {
     options->writable.push_back(*options->temporary);

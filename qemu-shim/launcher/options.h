@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The command line of openhook-qemu: options of ours, "--", then the program exactly as it would be
-// called without us. Nothing behind "--" is changed; only "-uuid" is read there.
+// called without us. Nothing behind "--" is changed, and only "-uuid" is read there; --qmp-relay
+// adds its monitors at the end.
 
 #ifndef QEMU_SHIM_LAUNCHER_OPTIONS_H_
 #define QEMU_SHIM_LAUNCHER_OPTIONS_H_
@@ -35,7 +36,8 @@ struct Options {
   std::optional<std::string> temporary;  // also in `writable`
   std::optional<std::string> preload;
   LandlockUse landlock = LandlockUse::kWhereAvailable;
-  std::vector<std::string> command;  // the program and its arguments; not empty
+  std::optional<std::string> qmp_relay;  // the socket for managers
+  std::vector<std::string> command;      // the program and its arguments; not empty
 };
 
 // Text was printed (help, or what is wrong with the command line); the program ends with `status`.

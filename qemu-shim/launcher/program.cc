@@ -110,6 +110,14 @@ Result<std::string> FindNotifier() {
                                         "; --mode=preload needs none");
 }
 
+Result<std::string> FindBeside(const std::string& name) {
+  std::string path = OwnDirectory() + "/" + name;
+  if (!IsFile(path)) {
+    return Fail(ErrorCode::kNotFound, "the program " + Quote(path) + " is missing");
+  }
+  return path;
+}
+
 Result<ShimLibrary> ShimLibrary::Open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.IsValid()) {

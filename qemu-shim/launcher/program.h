@@ -24,6 +24,9 @@ Result<std::string> FindPreloadLibrary(const std::string& given);
 // openhook-notifier: beside this program, else where it is installed. Errors: kNotFound.
 Result<std::string> FindNotifier();
 
+// A program of this project that lies beside this one. Errors: kNotFound.
+Result<std::string> FindBeside(const std::string& name);
+
 // The library, held open from before the change of user on: a directory above it may be closed to
 // that user (a build below root's home is the usual case).
 class ShimLibrary {

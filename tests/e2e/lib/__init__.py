@@ -7,6 +7,7 @@
     access     how a QEMU program reaches files: natively as root, or through the broker
     qmp        the QEMU Machine Protocol
     qemu       start and stop QEMU programs
+    relay      QEMU behind the monitor relay
     images     images with known contents
     holders    which files a process holds open
     notifiers  keeper and notifier of the seccomp mode

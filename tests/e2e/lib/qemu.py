@@ -54,7 +54,7 @@ class MonitoredProcess:
         argv = argv + [one.replace("{fd}", str(number)) for one in monitor_arguments]
         descriptors = [number, *(sock.fileno() for sock in self._inherited)]
         with open(self._log, "ab") as log, theirs:
-            self._process = _popen(self._access.wrap(argv), log, descriptors)
+            self._process = popen(self._access.wrap(argv), log, descriptors)
         for sock in self._inherited:
             sock.close()
         try:
@@ -93,7 +93,7 @@ class MonitoredProcess:
         self._qmp = self._process = None
 
 
-def _popen(argv: list[str], log: IO[bytes], descriptors: list[int]) -> subprocess.Popen[bytes]:
+def popen(argv: list[str], log: IO[bytes], descriptors: list[int]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=descriptors, cwd="/"
     )

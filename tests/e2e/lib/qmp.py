@@ -45,6 +45,10 @@ class Qmp:
         request = {"execute": command, "arguments": arguments or {}}
         self._socket.sendall(json.dumps(request).encode() + b"\n")
 
+    def send_with_descriptor(self, line: bytes, descriptor: int) -> None:
+        """Sends a command as it is, with an open file; answer() must follow."""
+        socket.send_fds(self._socket, [line], [descriptor])
+
     def answer(self, command: str, timeout: float = settings.DEADLINE) -> Any:
         """The return value of a `command` sent before."""
         deadline = time.monotonic() + timeout

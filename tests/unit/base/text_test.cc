@@ -16,5 +16,10 @@ TEST(Quote, AForgedLogLineStaysOnItsLine) {
 
 TEST(Escape, CutsAtItsLimit) { EXPECT_EQ(Escape("abcdef", 3), "abc..."); }
 
+TEST(OneLine, KeepsASentenceOnItsLine) {
+  EXPECT_EQ(OneLine("cannot grant '/a\\x0a': no\n\x1b[1m\xff"),
+            "cannot grant '/a\\x0a': no\\x0a\\x1b[1m\\xff");
+}
+
 }  // namespace
 }  // namespace openhook

@@ -2,7 +2,7 @@
 //
 // What openhookctl does with the answers of a broker, good and bad.
 
-#include "broker/ctl/control_client.h"
+#include "broker/client/control_client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

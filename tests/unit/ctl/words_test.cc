@@ -31,11 +31,6 @@ TEST(Words, CountThings) {
   EXPECT_EQ(Count(2, "lease"), "2 leases");
 }
 
-TEST(Words, KeepASentenceOnItsLine) {
-  EXPECT_EQ(OneLine("cannot grant '/a\\x0a': no\n\x1b[1m\xff"),
-            "cannot grant '/a\\x0a': no\\x0a\\x1b[1m\\xff");
-}
-
 TEST(Words, WriteTimesInUtc) {
   EXPECT_EQ(TimeFromSeconds(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(TimeFromSeconds(1'700'000'000), "2023-11-14T22:13:20Z");

@@ -4,8 +4,8 @@
 // Anything but OUTCOME_OK is an Error with the broker's own words, and so is an outcome that this
 // program does not know. A Call() that fails with kUnavailable may have taken effect all the same.
 
-#ifndef BROKER_CTL_CONTROL_CLIENT_H_
-#define BROKER_CTL_CONTROL_CLIENT_H_
+#ifndef BROKER_CLIENT_CONTROL_CLIENT_H_
+#define BROKER_CLIENT_CONTROL_CLIENT_H_
 
 #include <cstdint>
 #include <string>
@@ -15,13 +15,15 @@
 #include "broker/base/unique_fd.h"
 #include "proto/control.pb.h"
 
-namespace openhook::ctl {
+namespace openhook::client {
 
 class ControlClient {
  public:
   // Connects and says Hello. Errors tell an administrator what to do: no broker runs there, the
   // caller is in no group that may, the versions do not meet.
-  static Result<ControlClient> Connect(const std::string& socket_path);
+  // `program` is who calls, for the broker's log.
+  static Result<ControlClient> Connect(const std::string& socket_path,
+                                       const std::string& program = "openhookctl");
 
   // The UUID of the VM that the broker serves, from its greeting.
   [[nodiscard]] const std::string& Vm() const { return vm_; }
@@ -40,7 +42,7 @@ class ControlClient {
  private:
   ControlClient(UniqueFd socket, std::string socket_path)
       : socket_(std::move(socket)), socket_path_(std::move(socket_path)) {}
-  Result<void> Greet();
+  Result<void> Greet(const std::string& program);
   Result<proto::ControlReply> ReceiveAny(Patience patience);
 
   UniqueFd socket_;
@@ -50,6 +52,6 @@ class ControlClient {
   std::uint64_t last_id_ = 0;
 };
 
-}  // namespace openhook::ctl
+}  // namespace openhook::client
 
-#endif  // BROKER_CTL_CONTROL_CLIENT_H_
+#endif  // BROKER_CLIENT_CONTROL_CLIENT_H_

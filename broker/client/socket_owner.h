@@ -2,12 +2,12 @@
 //
 // Who may connect to a control socket, in words: the help for somebody who may not.
 
-#ifndef BROKER_CTL_SOCKET_OWNER_H_
-#define BROKER_CTL_SOCKET_OWNER_H_
+#ifndef BROKER_CLIENT_SOCKET_OWNER_H_
+#define BROKER_CLIENT_SOCKET_OWNER_H_
 
 #include <string>
 
-namespace openhook::ctl {
+namespace openhook::client {
 
 // As in "be root, or a member of the group 'libvirt'". The socket may be out of the caller's
 // sight; then the answer is general.
@@ -16,6 +16,6 @@ std::string DescribeWhoMayUse(const std::string& socket_path);
 // The login name of the user that runs this program, or its number.
 std::string CallerName();
 
-}  // namespace openhook::ctl
+}  // namespace openhook::client
 
-#endif  // BROKER_CTL_SOCKET_OWNER_H_
+#endif  // BROKER_CLIENT_SOCKET_OWNER_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "broker/ctl/socket_owner.h"
+#include "broker/client/socket_owner.h"
 
 #include <fmt/format.h>
 #include <grp.h>
@@ -13,7 +13,7 @@
 #include "broker/fs/identity.h"
 #include "broker/fs/resolve.h"
 
-namespace openhook::ctl {
+namespace openhook::client {
 
 namespace {
 
@@ -56,4 +56,4 @@ std::string CallerName() {
   return found->pw_name;
 }
 
-}  // namespace openhook::ctl
+}  // namespace openhook::client

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "broker/ctl/control_client.h"
+#include "broker/client/control_client.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "broker/base/text.h"
-#include "broker/ctl/socket_owner.h"
-#include "broker/ctl/words.h"
+#include "broker/client/socket_owner.h"
 #include "proto/bundle.h"
 
-namespace openhook::ctl {
+namespace openhook::client {
 
 namespace {
 
@@ -126,24 +125,25 @@ Result<proto::ControlReply> RequireOk(proto::ControlReply reply) {
 
 }  // namespace
 
-Result<ControlClient> ControlClient::Connect(const std::string& socket_path) {
+Result<ControlClient> ControlClient::Connect(const std::string& socket_path,
+                                             const std::string& program) {
   Result<UniqueFd> socket = ConnectSocket(socket_path);
   if (!socket) {
     return tl::make_unexpected(std::move(socket).error());
   }
   ControlClient client(std::move(*socket), socket_path);
-  Result<void> greeted = client.Greet();
+  Result<void> greeted = client.Greet(program);
   if (!greeted) {
     return tl::make_unexpected(std::move(greeted).error());
   }
   return client;
 }
 
-Result<void> ControlClient::Greet() {
+Result<void> ControlClient::Greet(const std::string& program) {
   proto::ControlRequest request;
   request.mutable_hello()->set_min_version(kVersion);
   request.mutable_hello()->set_max_version(kVersion);
-  request.mutable_hello()->set_program("openhookctl");
+  request.mutable_hello()->set_program(program);
   Result<proto::ControlReply> reply = Call(std::move(request));
   if (!reply) {
     Error error = std::move(reply).error();
@@ -153,7 +153,7 @@ Result<void> ControlClient::Greet() {
   if (!reply->has_hello() || reply->hello().version() != kVersion) {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("the broker behind {} speaks version {} of the protocol, this program "
-                            "speaks {}; use the openhookctl of the broker's own release",
+                            "speaks {}; use the programs of the broker's own release",
                             Quote(socket_path_), reply->hello().version(), kVersion));
   }
   vm_ = reply->hello().vm();
@@ -221,4 +221,4 @@ Result<proto::ControlReply> ControlClient::ReceiveAny(Patience patience) {
   return reply;
 }
 
-}  // namespace openhook::ctl
+}  // namespace openhook::client
