@@ -38,4 +38,11 @@ Result<whitelist::Change> TestBroker::Give(const std::string& path, whitelist::G
   return broker_->Grant(lease, {wanted}, nullptr);
 }
 
+Answer Now(const std::function<void(AnswerDone)>& ask) {
+  std::optional<Answer> answer;
+  ask([&answer](Answer given) { answer = std::move(given); });
+  EXPECT_TRUE(answer) << "without workers every answer comes at once";
+  return answer ? std::move(*answer) : Answer();
+}
+
 }  // namespace openhook::server
