@@ -51,10 +51,11 @@ Result<HeldFiles> HeldFiles::Scan(uid_t user, const std::set<pid_t>& pids) {
                 "cannot look at the processes in /proc; is it mounted, without hidepid?");
   }
   HeldFiles held;
+  const pid_t own = ::getpid();
   while (const dirent* entry = ::readdir(processes.get())) {
     const pid_t pid = NumberIn(entry->d_name);
     struct stat info{};
-    if (pid == 0 || pid == ::getpid()) {
+    if (pid == 0 || pid == own) {
       continue;
     }
     const bool of_user =

@@ -4,6 +4,7 @@ do, and never begins with an empty one instead."""
 
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -181,7 +182,10 @@ class Unwritable(StateTest):
 class FirstStart(StateTest):
     def remove_state(self):
         for entry in self.broker.state_dir.iterdir():
-            entry.unlink()
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
     def await_ready(self):
         deadline = time.monotonic() + START_SECONDS

@@ -55,7 +55,7 @@ class TwoBrokers(unittest.TestCase):
         return reply["outcome"], reply["sys_errno"]
 
     def lock_files(self):
-        return list((Path(self.root) / "run" / "locks").iterdir())
+        return list((Path(self.root) / "state" / "locks").iterdir())
 
     def test_the_second_is_refused_until_the_first_revokes(self):
         self.assert_granted(self.grant(self.first, self.path))
@@ -66,11 +66,14 @@ class TwoBrokers(unittest.TestCase):
         self.assert_granted(self.grant(self.second, self.path))
         self.assertEqual(self.open(self.second, READ_WRITE), (OK, 0))
 
-    def test_an_orderly_end_lets_go_and_leaves_nothing_behind(self):
+    def test_an_orderly_end_lets_go_and_leaves_a_note(self):
         self.assert_granted(self.grant(self.first, self.path))
         self.first.stop()
-        self.assertEqual(self.lock_files(), [])
+        (note,) = self.lock_files()
+        self.assertIn(FIRST.encode(), note.read_bytes())
         self.assert_granted(self.grant(self.second, self.path))
+        self.revoke(self.second)
+        self.assertEqual(self.lock_files(), [])
 
     def test_kill_9_lets_go_and_a_restart_takes_again(self):
         self.assert_granted(self.grant(self.first, self.path))
@@ -131,7 +134,7 @@ class TwoBrokers(unittest.TestCase):
         self.assertEqual(len(list(Path(self.root, "elsewhere").iterdir())), 1)
 
     def test_the_lock_directory_is_closed_to_others(self):
-        self.assertEqual((Path(self.root) / "run" / "locks").stat().st_mode & 0o7777, 0o700)
+        self.assertEqual((Path(self.root) / "state" / "locks").stat().st_mode & 0o7777, 0o700)
 
 
 if __name__ == "__main__":
