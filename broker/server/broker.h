@@ -100,7 +100,8 @@ class Broker {
                                     SharedSubject subject);
 
   // Forgets the ended grants whose files the VM has closed. To be called now and then while
-  // whitelist().ended() is not empty; `watch` is told of each change that leaves it so.
+  // whitelist().ended() is not empty; `watch` is told of each change that leaves it so, and when a
+  // client goes.
   void LetGo();
   void WatchEnded(std::function<void()> watch) { ended_watch_ = std::move(watch); }
 

@@ -69,6 +69,10 @@ void Broker::RemoveSession(pid_t pid) {
   if (const auto session = sessions_.find(pid); session != sessions_.end()) {
     sessions_.erase(session);
   }
+  // A process that has ended has closed everything.
+  if (!whitelist_.ended().empty() && ended_watch_) {
+    ended_watch_();
+  }
 }
 
 }  // namespace openhook::server
