@@ -61,7 +61,8 @@ void Check(const Scene& scene, const Reaction& reaction) {
 bool ChangesTheWhitelist(std::span<const std::uint8_t> packet) {
   proto::ControlRequest request;
   return request.ParseFromArray(packet.data(), static_cast<int>(packet.size())) &&
-         (request.has_grant() || request.has_revoke());
+         (request.has_grant() || request.has_revoke() || request.has_job_begin() ||
+          request.has_job_end());
 }
 
 void Run(std::span<const std::uint8_t> input) {
@@ -79,7 +80,7 @@ void Run(std::span<const std::uint8_t> input) {
     input = input.subspan(packet.size());
     if (!to_control || !ChangesTheWhitelist(packet)) {
       int answers = 0;
-      (to_control ? control : open)->Handle(packet, [&scene, &answers](const Reaction& reaction) {
+      (to_control ? control : open)->Handle(packet, [&answers](const Reaction& reaction) {
         ++answers;
         Check(scene, reaction);
       });

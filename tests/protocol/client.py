@@ -132,7 +132,22 @@ GRANT_INFO = {
     "access": (5, UINT), "kind": (6, UINT), "source": (7, TEXT), "format": (8, TEXT),
     "role": (9, TEXT), "depth": (10, UINT), "dev": (11, UINT), "ino": (12, UINT),
     "mount_id": (13, UINT), "created_unix": (14, INT), "stale": (15, BOOL),
-    "shareable": (17, BOOL)}
+    "ended_unix": (16, INT), "shareable": (17, BOOL)}
+CHANGE_REPLY = {"generation": (1, UINT), "grants": (2, [GRANT_INFO]),
+                "still_held": (3, [GRANT_INFO])}
+JOB_BEGIN = {
+    "id": (1, TEXT), "kind": (2, UINT), "disk": (3, RAW), "lease": (4, TEXT), "top": (5, RAW),
+    "base": (6, RAW), "write": (7, BOOL), "shallow": (8, BOOL), "targets": (9, [GRANT_SPEC]),
+    "owner": (10, TEXT), "owner_pid": (11, INT)}
+JOB_INFO = {
+    "id": (1, TEXT), "kind": (2, UINT), "state": (3, UINT), "disk": (4, RAW), "top": (5, RAW),
+    "base": (6, RAW), "write": (7, BOOL), "shallow": (8, BOOL), "targets": (9, [RAW]),
+    "owner": (10, TEXT), "owner_pid": (11, INT), "owner_state": (12, UINT),
+    "started_unix": (13, INT), "ended_unix": (14, INT)}
+HOLDER = {"pid": (1, INT), "program": (2, TEXT), "write": (3, BOOL)}
+CHAIN_IMAGE = {"path": (1, RAW), "format": (2, TEXT), "parts": (3, [RAW])}
+CHAIN_INFO = {"disk": (1, RAW), "lease": (2, TEXT), "writable": (3, BOOL),
+              "images": (4, [CHAIN_IMAGE])}
 EVENT = {
     "seq": (1, UINT), "time_unix_ns": (2, INT), "operation": (3, TEXT), "path": (4, RAW),
     "access": (5, TEXT), "verdict": (6, TEXT), "rule": (7, TEXT), "reason": (8, TEXT),
@@ -146,21 +161,31 @@ STATUS_REPLY = {
     "openat2": (17, TEXT), "landlock_abi": (18, INT)}
 CONTROL_REQUEST = {
     "id": (1, UINT), "hello": (2, HELLO),
-    "grant": (3, {"lease": (1, TEXT), "grants": (2, [GRANT_SPEC])}),
+    "grant": (3, {"lease": (1, TEXT), "grants": (2, [GRANT_SPEC]), "disk": (3, RAW),
+                  "accept_drift": (4, BOOL), "disk_writable": (5, BOOL)}),
     "revoke": (4, {"lease": (1, TEXT), "paths": (2, [RAW])}),
     "list": (5, {"after_id": (1, UINT), "limit": (2, UINT)}),
     "status": (6, {}),
     "explain": (7, {"path": (1, RAW), "write": (2, BOOL), "create": (3, BOOL)}),
-    "watch": (8, {"last": (1, UINT), "follow": (2, BOOL)})}
+    "watch": (8, {"last": (1, UINT), "follow": (2, BOOL)}),
+    "job_begin": (9, JOB_BEGIN),
+    "job_end": (10, {"id": (1, TEXT), "outcome": (2, UINT)}),
+    "job_list": (11, {"after_id": (1, TEXT), "all": (2, BOOL)}),
+    "holders": (12, {"path": (1, RAW)}),
+    "chain_list": (13, {"after_disk": (1, RAW)})}
 CONTROL_REPLY = {
     "id": (1, UINT), "outcome": (2, UINT), "code": (3, TEXT), "reason": (4, TEXT),
     "hello": (5, HELLO_REPLY),
-    "change": (6, {"generation": (1, UINT), "grants": (2, [GRANT_INFO])}),
+    "change": (6, CHANGE_REPLY),
     "list": (7, {"generation": (1, UINT), "grants": (2, [GRANT_INFO]), "more": (3, BOOL)}),
     "status": (8, STATUS_REPLY),
     "explain": (9, {"allow": (1, BOOL), "rule": (2, TEXT), "reason": (3, TEXT),
                     "remedy": (4, TEXT), "grants": (5, [GRANT_INFO]), "recent": (6, [EVENT])}),
-    "watch": (10, {"events": (1, [EVENT]), "end": (2, BOOL)})}
+    "watch": (10, {"events": (1, [EVENT]), "end": (2, BOOL)}),
+    "job": (11, {"job": (1, JOB_INFO), "change": (2, CHANGE_REPLY)}),
+    "job_list": (12, {"jobs": (1, [JOB_INFO]), "more": (2, BOOL)}),
+    "holders": (13, {"holders": (1, [HOLDER]), "grants": (2, [GRANT_INFO])}),
+    "chain_list": (14, {"chains": (1, [CHAIN_INFO]), "more": (2, BOOL)})}
 
 WIRE_TYPES = {UINT: VARINT, INT: VARINT, BOOL: VARINT, FIXED: FIXED64, TEXT: BYTES, RAW: BYTES}
 ZEROS = {UINT: 0, INT: 0, BOOL: False, FIXED: 0, TEXT: "", RAW: b""}

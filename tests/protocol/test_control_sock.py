@@ -3,10 +3,11 @@
 
 import errno
 import os
+import time
 import unittest
 
 from broker_test import BrokerTest
-from client import DENIED, GRANT_READ, GRANT_READ_WRITE, OK, ControlConnection
+from client import DENIED, GRANT_READ, GRANT_READ_WRITE, OK, READ_WRITE, ControlConnection
 
 
 class Control(BrokerTest):
@@ -34,6 +35,54 @@ class Control(BrokerTest):
         self.grant(path, GRANT_READ, lease="device:vdb")
         self.assertEqual(self.control.call(revoke={"lease": "device:vda"})["outcome"], OK)
         self.take(self.data.open(path))
+
+    def test_a_job_gives_and_takes_and_may_be_repeated(self):
+        commit, pivoted, aborted = 1, 3, 4
+        top, base = self.broker.write("top.img"), self.broker.write("base.img")
+        specs = [{"path": path, "access": access, "role": role, "depth": depth}
+                 for depth, (path, access, role) in enumerate(
+                     ((top, GRANT_READ_WRITE, "image"), (base, GRANT_READ, "backing")))]
+        granted = self.control.call(grant={"lease": "device:vda", "grants": specs, "disk": "vda",
+                                           "disk_writable": True})
+        self.assertEqual(granted["outcome"], OK, granted["reason"])
+        chain, = self.control.call(chain_list={})["chain_list"]["chains"]
+        self.assertEqual([image["path"] for image in chain["images"]],
+                         [top.encode(), base.encode()])
+        begin = {"id": "c", "kind": commit, "disk": "vda", "base": base}
+        for _ in range(2):
+            reply = self.control.call(job_begin=begin)
+            self.assertEqual((reply["outcome"], reply["job"]["job"]["state"]), (OK, 1))
+        self.take(self.data.open(base, READ_WRITE))
+        self.assertEqual(self.control.call(job_begin={**begin, "base": top})["code"], "conflict")
+        job, = self.control.call(job_list={})["job_list"]["jobs"]
+        self.assertEqual((job["id"], job["base"]), ("c", base.encode()))
+        for _ in range(2):
+            reply = self.control.call(job_end={"id": "c", "outcome": pivoted})
+            self.assertEqual((reply["outcome"], reply["job"]["job"]["state"]), (OK, pivoted))
+        self.assertEqual(self.control.call(job_end={"id": "c", "outcome": aborted})["code"],
+                         "conflict")
+        self.take(self.data.open(base, READ_WRITE))
+        self.assert_answer(self.data.open(top), DENIED, errno.EACCES)
+        self.assertEqual(self.control.call(job_end={"id": "x", "outcome": aborted})["code"],
+                         "not-found")
+
+    def test_what_a_client_still_holds_can_be_read_again_and_not_written(self):
+        path = self.granted("held.img", GRANT_READ_WRITE)
+        held = self.data.open(path, READ_WRITE)
+        with os.fdopen(held["fd"], "r+b"):
+            holders = self.control.call(holders={"path": path})["holders"]["holders"]
+            self.assertEqual([(one["pid"], one["write"]) for one in holders],
+                             [(os.getpid(), True)])
+            change = self.control.call(revoke={"paths": [path]})["change"]
+            self.assertEqual([one["path"] for one in change["still_held"]], [path.encode()])
+            self.assertNotEqual(change["still_held"][0]["ended_unix"], 0)
+            self.take(self.data.open(path))
+            self.assert_answer(self.data.open(path, READ_WRITE), DENIED, errno.EACCES)
+        deadline = time.monotonic() + 10
+        while self.control.call(list={})["list"]["grants"]:
+            self.assertLess(time.monotonic(), deadline, "what was closed is not forgotten")
+            time.sleep(0.02)
+        self.assert_answer(self.data.open(path), DENIED, errno.EACCES)
 
     def test_a_list_can_be_read_page_by_page(self):
         for number in range(5):

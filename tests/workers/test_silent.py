@@ -97,6 +97,27 @@ class SilentFileSystem(SilentCase):
         wait_until(lambda: self.status()["stuck"] == 0, "their end")
         self.open_works(self.remote)
 
+    def test_who_holds_a_file_is_told_without_its_file_system(self):
+        reply = (client := self.client()).open(self.remote, 3)
+        self.assertEqual(reply["outcome"], OK)
+        self.fs.stop()
+        begin = time.monotonic()
+        control = self.controller()
+        held = control.call(holders={"path": self.remote})["holders"]["holders"]
+        self.assertEqual([one["pid"] for one in held], [os.getpid()])
+        kept = control.call(revoke={"paths": [self.remote]})["change"]["still_held"]
+        self.assertEqual(len(kept), 1)
+        # No child may be started here: it would close its copy of the file, and hang.
+        local = self.client().open(self.local, 3)
+        self.assertEqual(local["outcome"], OK)
+        os.close(local["fd"])
+        self.assertLess(time.monotonic() - begin, PROMPT)
+        self.fs.go_on()
+        os.close(reply["fd"])
+        wait_until(lambda: control.call(holders={"path": self.remote})["outcome"] == FAILED,
+                   "the file to be forgotten")
+        self.assertEqual(client.open(self.remote, 1)["outcome"], DENIED)
+
     def test_a_worker_that_is_killed_is_replaced_and_its_request_fails(self):
         self.fs.stop()
         client = self.ask_for(self.remote)
