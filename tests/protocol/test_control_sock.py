@@ -76,10 +76,13 @@ class Control(BrokerTest):
             change = self.control.call(revoke={"paths": [path]})["change"]
             self.assertEqual([one["path"] for one in change["still_held"]], [path.encode()])
             self.assertNotEqual(change["still_held"][0]["ended_unix"], 0)
-            self.take(self.data.open(path))
+            again = self.data.open(path)
+            self.assert_answer(again, OK)
+            os.close(again["fd"])
             self.assert_answer(self.data.open(path, READ_WRITE), DENIED, errno.EACCES)
         deadline = time.monotonic() + 10
-        while self.control.call(list={})["list"]["grants"]:
+        while any(grant["path"] == path.encode()
+                  for grant in self.control.call(list={})["list"]["grants"]):
             self.assertLess(time.monotonic(), deadline, "what was closed is not forgotten")
             time.sleep(0.02)
         self.assert_answer(self.data.open(path), DENIED, errno.EACCES)

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -223,12 +224,14 @@ TEST_F(AnswersTest, AFullTableIsNoticedBeforeAFileIsMade) {
 }
 
 TEST_F(AnswersTest, ANewFileThatFindsTheTableFullIsRemovedAgain) {
-  StartBroker([&](const proto::Request& request) {
+  std::atomic<testing_support::FakeOpenBroker*> started = nullptr;
+  StartBroker([&started](const proto::Request& request) {
     if (request.has_open()) {
-      broker_->AwaitRequests(2);  // the other thread has filled the table
+      started.load()->AwaitRequests(2);  // the other thread has filled the table
     }
     return request.has_open() ? Ok("") : Yes();
   });
+  started = broker_.get();
   EXPECT_EQ(Probe({"fill-meanwhile", kImage, "/srv/go"}).out, Word(EMFILE));
   ASSERT_EQ(broker_->Requests().size(), 3U);
   EXPECT_EQ(broker_->Requests().back().unlink().path(), kImage);
