@@ -169,7 +169,7 @@ class Storm(EndToEndCase):
     def run_all(self, vm: Qemu, operations: list[Operation],
                 dice: random.Random) -> list[Operation]:
         for one in operations:
-            self.stubborn(lambda one=one: self.broker.begin(one.kind, *one.begin_words()))
+            self.until_answered(lambda one=one: self.broker.begin(one.kind, *one.begin_words()))
             one.start(vm)
         succeeded = []
         for one in operations:
@@ -181,7 +181,7 @@ class Storm(EndToEndCase):
             if not cancelled:
                 succeeded.append(one)
             outcome = "aborted" if cancelled else "completed"
-            self.stubborn(lambda: self.broker.end(one.id, outcome))
+            self.until_answered(lambda: self.broker.end(one.id, outcome))
         return succeeded
 
     def cancel(self, vm: Qemu, one: Operation) -> bool:
@@ -199,7 +199,7 @@ class Storm(EndToEndCase):
                               and data["status"] == "null")
         return cancelled
 
-    def stubborn(self, ask: Callable[[], T]) -> T:
+    def until_answered(self, ask: Callable[[], T]) -> T:
         """Asks again while there is no broker: repeating a request of a job does no harm."""
         deadline = time.monotonic() + 30
         while True:
