@@ -22,6 +22,8 @@ std::string_view ToString(FileKind kind) {
   return "other";
 }
 
+FileKey KeyOf(const FileIdentity& file) { return {file.kind, file.dev, file.ino}; }
+
 bool SameFile(const FileIdentity& pinned, const FileIdentity& now) {
   if (pinned.kind != now.kind || pinned.dev != now.dev || pinned.ino != now.ino ||
       pinned.mount_id != now.mount_id || pinned.rdev != now.rdev ||

@@ -6,6 +6,7 @@
 #ifndef BROKER_BASE_FILE_IDENTITY_H_
 #define BROKER_BASE_FILE_IDENTITY_H_
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,6 +41,16 @@ struct FileIdentity {
   // it is needed: pinning, and comparing with a pin whose birth time does not decide.
   std::string handle;
 };
+
+// What tells the files that are there at one moment apart, whichever mount they were opened
+// through.
+struct FileKey {
+  FileKind kind = FileKind::kOther;
+  std::uint64_t dev = 0;
+  std::uint64_t ino = 0;
+  auto operator<=>(const FileKey&) const = default;
+};
+FileKey KeyOf(const FileIdentity& file);
 
 // Is `now` the file that was pinned? Within one boot of the host.
 bool SameFile(const FileIdentity& pinned, const FileIdentity& now);

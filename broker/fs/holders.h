@@ -2,7 +2,9 @@
 //
 // Who has which file open, from /proc/PID/fd. A VM's word about what it closed is no more than a
 // hint; this is what the kernel says. To look at processes of another user takes CAP_SYS_PTRACE.
-// Not seen: a mapping whose descriptor was closed, and a descriptor on its way through a socket.
+// Processes are found by their user, whether or not they are dumpable (the owner of /proc/PID
+// itself is always the effective user). Not seen: a mapping whose descriptor was closed, and a
+// descriptor on its way through a socket.
 
 #ifndef BROKER_FS_HOLDERS_H_
 #define BROKER_FS_HOLDERS_H_
@@ -12,7 +14,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "broker/base/file_identity.h"
@@ -40,12 +41,9 @@ class HeldFiles {
   [[nodiscard]] std::vector<Holder> HoldersOf(const FileIdentity& file) const;
 
  private:
-  // The mount does not count: a descriptor that came from somewhere else may have another one.
-  using Key = std::tuple<FileKind, std::uint64_t, std::uint64_t>;
-  static Key KeyOf(const FileIdentity& file) { return {file.kind, file.dev, file.ino}; }
   void AddProcess(pid_t pid);
 
-  std::map<Key, std::map<pid_t, Held>> held_;
+  std::map<FileKey, std::map<pid_t, Held>> held_;
   std::set<pid_t> unknown_;  // processes that may not be looked at
 };
 

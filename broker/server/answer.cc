@@ -77,6 +77,9 @@ Answer AnswerTo(const Decision& decision, worker::FileResult result) {
   Answer answer = Ok(decision);
   answer.fd = std::move(result.fd);
   answer.held = std::move(result.held);
+  if (answer.fd || answer.held) {
+    answer.file = KeyOf(*decision.entry->identity);
+  }
   answer.attributes = result.attributes;
   return answer;
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/base/file_identity.h"
 #include "broker/base/result.h"
 #include "broker/base/unique_fd.h"
 #include "broker/whitelist/decide.h"
@@ -30,6 +31,7 @@ struct Answer {
   // What was opened: a descriptor of ours, or one that a worker holds.
   std::optional<IoFd> fd;
   std::optional<worker::HeldFile> held;
+  std::optional<FileKey> file;  // with a descriptor: which file it is
   std::optional<struct stat> attributes;
 };
 

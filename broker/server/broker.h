@@ -110,8 +110,9 @@ class Broker {
   // A client that is connected counts as a process of the VM, whatever its user is.
   void AddSession(pid_t pid) { sessions_.insert(pid); }
   void RemoveSession(pid_t pid);
-  // True: a descriptor may be on its way to the VM, where /proc does not show it.
-  void AskForInFlight(std::function<bool()> in_flight) { in_flight_ = std::move(in_flight); }
+  // Tells the files whose descriptors may be on their way to the VM, where /proc does not show them.
+  using FilesInFlight = std::function<std::set<FileKey>()>;
+  void AskForInFlight(FilesInFlight in_flight) { in_flight_ = std::move(in_flight); }
 
   // The file that a decision allows to be made is announced in the store first. Errors: kLimit
   // (EDQUOT); kConflict (EBUSY) while another request makes it; the store's.
@@ -158,7 +159,7 @@ class Broker {
   WriteLocks locks_;
   audit::AuditLog audit_;
   std::multiset<pid_t> sessions_;
-  std::function<bool()> in_flight_;
+  FilesInFlight in_flight_;
   std::function<void()> ended_watch_;
   worker::Jobs jobs_;
   enum class Creation : std::uint8_t { kUnderWay, kUnknown };

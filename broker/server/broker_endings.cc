@@ -12,16 +12,16 @@ namespace openhook::server {
 
 // In doubt the VM holds a file: then it is readable for a little longer than it need be.
 whitelist::HeldProbe Broker::Probe() const {
-  const auto doubt = [](const FileIdentity&) { return Held::kForWriting; };
-  if (in_flight_ && in_flight_()) {
-    return doubt;
-  }
+  // Before the look at the processes: what is received in between is seen there.
+  auto in_flight = in_flight_ ? in_flight_() : std::set<FileKey>();
   auto scanned = fs::HeldFiles::Scan(options_.vm_uid, {sessions_.begin(), sessions_.end()});
   if (!scanned) {
-    return doubt;
+    return [](const FileIdentity&) { return Held::kForWriting; };
   }
   const auto held = std::make_shared<fs::HeldFiles>(std::move(*scanned));
-  return [held](const FileIdentity& file) { return held->How(file); };
+  return [held, in_flight = std::move(in_flight)](const FileIdentity& file) {
+    return in_flight.contains(KeyOf(file)) ? Held::kForWriting : held->How(file);
+  };
 }
 
 Result<void> Broker::CommitEnding(whitelist::Change* change) {

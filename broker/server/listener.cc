@@ -3,14 +3,11 @@
 #include "broker/server/listener.h"
 
 #include <fcntl.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -23,6 +20,7 @@
 #include <utility>
 
 #include "broker/base/text.h"
+#include "broker/server/in_flight.h"
 #include "proto/bundle.h"
 
 namespace openhook::server {
@@ -34,6 +32,7 @@ using asio::posix::stream_descriptor;
 
 constexpr int kBacklog = 64;
 constexpr int kMaxInOneTurn = 16;
+constexpr std::chrono::milliseconds kLingerPause{100};
 
 Result<UniqueFd> BindSocket(const ListenerOptions& options) {
   sockaddr_un address{};
@@ -62,6 +61,8 @@ Result<UniqueFd> BindSocket(const ListenerOptions& options) {
   return socket;
 }
 
+}  // namespace
+
 struct Session {
   Session(const asio::any_io_executor& executor, UniqueFd fd)
       : socket(executor, fd.Release()), pause(executor, asio::steady_timer::time_point::max()) {}
@@ -84,8 +85,11 @@ struct Session {
   std::unique_ptr<PacketHandler> handler;
   std::optional<Reaction> reaction;
   std::optional<bool> delivered;
+  InFlight in_flight;
   bool waiting = false;
 };
+
+namespace {
 
 enum class Served : std::uint8_t { kOne, kNothingThere, kLater, kEnd };
 
@@ -99,7 +103,12 @@ SentBundle Send(int fd, const Reaction& reaction) {
 // The reaction to a packet, out; kLater when it is not ours alone to send.
 Served Reply(Session* session) {
   const Reaction reaction = *std::exchange(session->reaction, std::nullopt);
-  const SentBundle sent = Send(session->socket.native_handle(), reaction);
+  const int fd = session->socket.native_handle();
+  if (reaction.file) {
+    session->in_flight.BeginSending(fd, *reaction.file);
+  }
+  const SentBundle sent = Send(fd, reaction);
+  session->in_flight.EndSending();
   const bool more = sent.status == BundleStatus::kOk && reaction.after == AfterReply::kContinue;
   return more ? Served::kOne : Served::kEnd;
 }
@@ -147,6 +156,9 @@ asio::awaitable<Served> ServeLater(std::shared_ptr<Session> session) {
   }
   Reaction reaction = *std::exchange(session->reaction, std::nullopt);
   session->delivered.reset();
+  if (reaction.file) {
+    session->in_flight.BeginSending(session->socket.native_handle(), *reaction.file);
+  }
   reaction.held->Deliver(UniqueFd(::fcntl(session->socket.native_handle(), F_DUPFD_CLOEXEC, 0)),
                          reaction.reply, [weak = std::weak_ptr<Session>(session)](bool sent) {
                            if (const auto live = weak.lock()) {
@@ -155,7 +167,20 @@ asio::awaitable<Served> ServeLater(std::shared_ptr<Session> session) {
                            }
                          });
   co_await Pause(session, [&] { return session->delivered.has_value(); });
+  session->in_flight.EndSending();
   co_return *session->delivered ? Served::kOne : Served::kEnd;
+}
+
+// What a peer has not read outlives our end of the connection. So that end stays until then: the
+// peer's processes are still looked at, and the files in its queue are known.
+asio::awaitable<void> Linger(std::shared_ptr<Session> session) {
+  const int fd = session->socket.native_handle();
+  ::shutdown(fd, SHUT_RDWR);
+  while (!session->in_flight.Files(fd).empty()) {
+    boost::system::error_code ended;
+    session->pause.expires_after(kLingerPause);
+    co_await session->pause.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+  }
 }
 
 asio::awaitable<void> RunSession(std::shared_ptr<Session> session,
@@ -170,6 +195,7 @@ asio::awaitable<void> RunSession(std::shared_ptr<Session> session,
       served = co_await ServeLater(session);
     }
   }
+  co_await Linger(session);
   session->socket.close();
   --*sessions;
 }
@@ -228,14 +254,14 @@ void Listener::SpawnAcceptor() {
   asio::co_spawn(socket_.get_executor(), accept_all, asio::detached);
 }
 
-// SIOCOUTQ counts what lies in the peer's queue (unix(7)).
-bool Listener::HasUnreadReplies() const {
-  return std::any_of(sockets_.begin(), sockets_.end(), [](const auto& weak) {
-    const auto socket = weak.lock();
-    int unread = 0;
-    return socket && socket->is_open() &&
-           (::ioctl(socket->native_handle(), SIOCOUTQ, &unread) != 0 || unread > 0);
-  });
+std::set<FileKey> Listener::FilesInFlight() const {
+  std::set<FileKey> files;
+  for (const auto& one : live_) {
+    if (const auto session = one.lock(); session && session->socket.is_open()) {
+      files.merge(std::set(session->in_flight.Files(session->socket.native_handle())));
+    }
+  }
+  return files;
 }
 
 void Listener::SpawnSession(UniqueFd socket) {
@@ -253,9 +279,8 @@ void Listener::SpawnSession(UniqueFd socket) {
   session->respond = [live = session.get()](Reaction reaction) { live->Take(std::move(reaction)); };
   session->handler = factory_(peer, push);
   ++sessions_;
-  std::erase_if(sockets_, [](const auto& one) { return one.expired(); });
-  // Shares the session's life.
-  sockets_.push_back(std::shared_ptr<stream_descriptor>(session, &session->socket));
+  std::erase_if(live_, [](const auto& one) { return one.expired(); });
+  live_.push_back(session);
   asio::co_spawn(socket_.get_executor(), RunSession(std::move(session), &buffer_, &sessions_),
                  asio::detached);
 }

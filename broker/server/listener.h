@@ -2,8 +2,9 @@
 //
 // A SEQPACKET socket in the file system and the sessions of those who connect to it. One coroutine
 // per session: wait, receive one packet, ask the handler, send the reply; a handler that has to
-// wait itself holds up its own session only. Nothing is queued: a peer that does not read its reply
-// is dropped, so no descriptor ever waits in a kernel queue for it.
+// wait itself holds up its own session only. A peer whose queue is full of replies is dropped; what
+// it has not read yet is known (in_flight.h), and its connection counts until it has read it or is
+// gone.
 
 #ifndef BROKER_SERVER_LISTENER_H_
 #define BROKER_SERVER_LISTENER_H_
@@ -14,10 +15,13 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "broker/base/file_identity.h"
 #include "broker/base/result.h"
 #include "broker/server/packet_handler.h"
 
@@ -32,6 +36,8 @@ struct ListenerOptions {
   std::size_t max_packet = 0;  // bytes
 };
 
+struct Session;
+
 class Listener {
  public:
   // Binds and listens; a stale socket of a broker that died is replaced. Errors name the path.
@@ -40,8 +46,8 @@ class Listener {
   ~Listener();
 
   [[nodiscard]] std::size_t sessions() const { return sessions_; }
-  // True: a peer has not read all that was sent to it.
-  [[nodiscard]] bool HasUnreadReplies() const;
+  // The files whose descriptors some peer has been sent and may not have received yet.
+  [[nodiscard]] std::set<FileKey> FilesInFlight() const;
 
  private:
   Listener(boost::asio::io_context& loop, ListenerOptions options, HandlerFactory factory,
@@ -54,8 +60,8 @@ class Listener {
   boost::asio::posix::stream_descriptor socket_;
   boost::asio::steady_timer pause_;
   std::size_t sessions_ = 0;
-  // Of the sessions that live; the others are dropped when a new one comes.
-  std::vector<std::weak_ptr<boost::asio::posix::stream_descriptor>> sockets_;
+  // Those that have ended are dropped when a new one comes.
+  std::vector<std::weak_ptr<Session>> live_;
   // Shared by all sessions: between receiving and answering nothing else runs.
   std::vector<std::uint8_t> buffer_;
 };

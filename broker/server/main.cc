@@ -141,7 +141,7 @@ Result<void> Serve(const Options& options) {
       return started;
     }
   }
-  broker->AskForInFlight([&sockets] { return sockets.open->HasUnreadReplies(); });
+  broker->AskForInFlight([&sockets] { return sockets.open->FilesInFlight(); });
   const LetGoTimer let_go(loop, broker.get());
   // After the sockets: giving open.sock to the VM's user needs CAP_CHOWN. Nobody is served before
   // the loop runs.

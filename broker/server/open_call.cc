@@ -127,6 +127,7 @@ void OpenCall::TakeMade(FileResult result) {
   Answer answer = Ok(now);
   answer.fd = std::move(result.fd);
   answer.held = std::move(result.held);
+  answer.file = KeyOf(*result.identity);
   Finish(std::move(answer));
 }
 

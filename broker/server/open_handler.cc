@@ -267,7 +267,7 @@ class OpenHandler : public PacketHandler {
       broker_->audit().Record(MakeEvent(asked_.operation, AskedPath(*asked_.path, *asked_.cwd),
                                         asked_.access, answer, subject_));
     }
-    Reply({.fd = std::move(answer.fd), .held = std::move(answer.held)});
+    Reply({.fd = std::move(answer.fd), .held = std::move(answer.held), .file = answer.file});
   }
 
   void RecordConnect() {

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 
+#include "broker/base/file_identity.h"
 #include "broker/base/unique_fd.h"
 #include "broker/server/peer.h"
 #include "broker/worker/pool.h"
@@ -27,6 +28,7 @@ struct Reaction {
   // worker then sends reply and descriptor, and closes it: that may keep it waiting.
   std::optional<IoFd> fd;
   std::optional<worker::HeldFile> held;
+  std::optional<FileKey> file;  // what the descriptor leads to
   AfterReply after = AfterReply::kContinue;
 };
 

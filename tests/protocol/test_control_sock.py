@@ -7,7 +7,8 @@ import time
 import unittest
 
 from broker_test import BrokerTest
-from client import DENIED, GRANT_READ, GRANT_READ_WRITE, OK, READ_WRITE, ControlConnection
+from client import (DENIED, GRANT_READ, GRANT_READ_WRITE, OK, READ_WRITE, ControlConnection,
+                    OpenConnection)
 
 
 class Control(BrokerTest):
@@ -80,12 +81,30 @@ class Control(BrokerTest):
             self.assert_answer(again, OK)
             os.close(again["fd"])
             self.assert_answer(self.data.open(path, READ_WRITE), DENIED, errno.EACCES)
+        self.assert_forgotten(path)
+        self.assert_answer(self.data.open(path), DENIED, errno.EACCES)
+
+    def test_a_reply_that_is_not_read_holds_its_own_file_only(self):
+        unread, closed = (self.granted(name, GRANT_READ_WRITE) for name in ("unread", "closed"))
+        with OpenConnection(self.broker.open_socket).greeted() as client:
+            reply = client.open(closed, READ_WRITE)
+            self.assert_answer(reply, OK)
+            os.close(reply["fd"])
+            client.send_request(open={"path": unread, "access": READ_WRITE})
+            client.send_packet(b"not a request")  # after which the broker closes its end
+            time.sleep(0.2)
+            change = self.control.call(revoke={"paths": [unread, closed]})["change"]
+            self.assertEqual([one["path"] for one in change["still_held"]], [unread.encode()])
+            os.close(client.receive_reply()["fd"])
+            self.assert_closed(client)
+            self.assert_forgotten(unread)
+
+    def assert_forgotten(self, path):
         deadline = time.monotonic() + 10
         while any(grant["path"] == path.encode()
                   for grant in self.control.call(list={})["list"]["grants"]):
             self.assertLess(time.monotonic(), deadline, "what was closed is not forgotten")
             time.sleep(0.02)
-        self.assert_answer(self.data.open(path), DENIED, errno.EACCES)
 
     def test_a_list_can_be_read_page_by_page(self):
         for number in range(5):

@@ -115,6 +115,13 @@ TEST_F(Holders, AreFoundByUserOrByPid) {
   EXPECT_EQ(HowSomebodyHolds(file_, {other.pid()}), Held::kForWriting);
 }
 
+TEST_F(Holders, AreFoundThoughTheyAreNotDumpable) {
+  const Idler hidden(
+      [this] { return OpenAs(kSomebody, O_RDWR)() && ::prctl(PR_SET_DUMPABLE, 0) == 0; });
+  ASSERT_TRUE(hidden.set_up());
+  EXPECT_EQ(HowSomebodyHolds(file_), Held::kForWriting);
+}
+
 TEST_F(Holders, AreNamed) {
   const Idler writer(
       [this] { return ::prctl(PR_SET_NAME, "qemu") == 0 && OpenAs(kSomebody, O_RDWR)(); });

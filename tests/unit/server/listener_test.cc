@@ -24,7 +24,13 @@ class Echo : public PacketHandler {
   void Handle(std::span<const std::uint8_t> packet, const Respond& respond) override {
     const std::string text(packet.begin(), packet.end());
     const auto answer = [text, &respond] {
-      respond({.reply = text, .after = text == "bye" ? AfterReply::kClose : AfterReply::kContinue});
+      Reaction reaction;
+      reaction.reply = text;
+      reaction.after = text == "bye" ? AfterReply::kClose : AfterReply::kContinue;
+      if (text.starts_with("file")) {
+        reaction.file = FileKey{FileKind::kRegular, 1, text.size()};
+      }
+      respond(std::move(reaction));
     };
     if (text == "later") {
       *later_ = answer;
@@ -61,9 +67,12 @@ class ListenerTest : public ::testing::Test {
   }
   // Lets the loop do what it can.
   void Turn() { loop_.run_for(std::chrono::milliseconds(20)); }
-  std::string Exchange(const UniqueFd& socket, const std::string& text) {
+  void Send(const UniqueFd& socket, const std::string& text) {
     (void)SendBundle(socket.Get(), text.data(), text.size(), WaitMode::kDontWait);
     Turn();
+  }
+  std::string Exchange(const UniqueFd& socket, const std::string& text) {
+    Send(socket, text);
     return Receive(socket);
   }
   static std::string Receive(const UniqueFd& socket) {
@@ -123,6 +132,55 @@ TEST_F(ListenerTest, EndsASessionAfterItsLastReply) {
   EXPECT_EQ(Exchange(socket, "bye"), "bye");
   EXPECT_EQ(Exchange(socket, "again"), "(closed)");
   EXPECT_EQ(listener_->sessions(), 0U);
+}
+
+TEST_F(ListenerTest, KnowsWhichFilesMayLieInAPeersQueue) {
+  Start();
+  const UniqueFd reader = Connect();
+  const UniqueFd waiter = Connect();
+  EXPECT_EQ(Exchange(reader, "file"), "file");
+  EXPECT_TRUE(listener_->FilesInFlight().empty()) << "it was received";
+  Send(waiter, "file2");
+  EXPECT_EQ(listener_->FilesInFlight(), std::set<FileKey>({FileKey{FileKind::kRegular, 1, 5}}));
+  EXPECT_EQ(Receive(waiter), "file2");
+  EXPECT_TRUE(listener_->FilesInFlight().empty());
+}
+
+TEST_F(ListenerTest, AllThatWasSentSinceAQueueWasEmptyMayLieInIt) {
+  Start();
+  const UniqueFd socket = Connect();
+  std::string file = "file";
+  for (int i = 0; i < 20; ++i) {
+    Send(socket, file);
+    file += "x";
+  }
+  EXPECT_EQ(Receive(socket), "file");
+  EXPECT_EQ(listener_->FilesInFlight().size(), 20U) << "which of them were read cannot be told";
+}
+
+TEST_F(ListenerTest, ASessionThatHasEndedCountsUntilItsFilesAreReceived) {
+  Start();
+  UniqueFd socket = Connect();
+  Send(socket, "file");
+  Send(socket, "bye");
+  EXPECT_EQ(listener_->FilesInFlight().size(), 1U);
+  EXPECT_EQ(listener_->sessions(), 1U);
+  EXPECT_EQ(Receive(socket), "file");
+  EXPECT_EQ(Receive(socket), "bye");
+  loop_.run_for(std::chrono::milliseconds(300));
+  EXPECT_TRUE(listener_->FilesInFlight().empty());
+  EXPECT_EQ(listener_->sessions(), 0U);
+}
+
+TEST_F(ListenerTest, APeerThatGoesTakesWhatItHasNotReceivedWithIt) {
+  Start();
+  {
+    const UniqueFd socket = Connect();
+    Send(socket, "file");
+    EXPECT_EQ(listener_->FilesInFlight().size(), 1U);
+  }
+  Turn();
+  EXPECT_TRUE(listener_->FilesInFlight().empty());
 }
 
 TEST_F(ListenerTest, APacketOverTheLimitEndsTheSession) {
