@@ -29,6 +29,7 @@
 #include "broker/server/open_handler.h"
 #include "broker/server/options.h"
 #include "broker/server/privileges.h"
+#include "broker/server/syscall_filter.h"
 #include "broker/worker/job_wire.h"
 #include "broker/worker/pool.h"
 #include "policy/profile/landlock.h"
@@ -53,8 +54,14 @@ Result<void> PrepareDirectories(const Options& options) {
   return {};
 }
 
+// The sanitizers' run times make system calls of their own.
+Result<void> Confine() {
+  auto confined = DropPrivileges();
+  return OPENHOOK_SANITIZED ? confined : confined.and_then(FilterSystemCalls);
+}
+
 worker::Program WorkerProgram() {
-  return {[] { return DropPrivileges().has_value(); }, worker::PerformEncoded};
+  return {[] { return Confine().has_value(); }, worker::PerformEncoded};
 }
 
 Result<std::unique_ptr<Broker>> StartBroker(const Options& options, worker::Pool* workers) {
@@ -145,8 +152,8 @@ Result<void> Serve(const Options& options) {
   const LetGoTimer let_go(loop, broker.get());
   // After the sockets: giving open.sock to the VM's user needs CAP_CHOWN. Nobody is served before
   // the loop runs.
-  if (auto dropped = DropPrivileges(); !dropped) {
-    return dropped;
+  if (auto confined = Confine(); !confined) {
+    return confined;
   }
   asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });

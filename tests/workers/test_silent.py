@@ -4,6 +4,7 @@ else."""
 
 import errno
 import os
+import pathlib
 import signal
 import time
 import unittest
@@ -25,6 +26,18 @@ class SilentFileSystem(SilentCase):
             self.assertEqual(file.read(), b"content")
         wait_until(lambda: self.status()["busy"] == 0, "idle workers")
         self.assertEqual(self.holders(), [])
+
+    def test_broker_and_workers_keep_few_rights(self):
+        self.open_works(self.remote)
+        self.assertNotEqual(self.workers(), [])
+        for pid in [self.broker.process.pid, *self.workers()]:
+            status = dict(line.split(":\t") for line in
+                          pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+            # dac_override, dac_read_search, fowner, sys_ptrace
+            self.assertEqual(int(status["CapEff"], 16), 1 << 1 | 1 << 2 | 1 << 3 | 1 << 19)
+            self.assertEqual(int(status["CapBnd"], 16), 0)
+            self.assertEqual((status["NoNewPrivs"], status["Seccomp"], status["Seccomp_filters"]),
+                             ("1", "2", "1"))
 
     def test_an_open_ends_at_the_deadline_and_stalls_nothing_else(self):
         self.fs.silence("open")
