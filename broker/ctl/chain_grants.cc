@@ -10,7 +10,8 @@ namespace openhook::ctl {
 
 namespace {
 
-Result<proto::GrantSpec> SpecOfMember(const image::ChainMember& member, const ChainOpener& opener,
+Result<proto::GrantSpec> SpecOfMember(const image::ChainMember& member,
+                                      const chain::PathOpener& opener,
                                       const ChainGrantOptions& options) {
   const FileIdentity* identity = opener.Find(member.path);
   if (identity == nullptr) {
@@ -48,7 +49,8 @@ Result<void> CheckMayBeGranted(const image::Chain& chain) {
                           Quote(top.name), image::ToString(top.format)));
 }
 
-Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain, const ChainOpener& opener,
+Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain,
+                                          const chain::PathOpener& opener,
                                           const ChainGrantOptions& options) {
   proto::GrantRequest request;
   for (const image::ChainMember& member : chain.members) {

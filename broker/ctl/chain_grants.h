@@ -9,7 +9,7 @@
 #include <string>
 
 #include "broker/base/result.h"
-#include "broker/ctl/chain_opener.h"
+#include "broker/chain/path_opener.h"
 #include "broker/image/chain.h"
 #include "proto/control.pb.h"
 
@@ -25,7 +25,8 @@ struct ChainGrantOptions {
 Result<void> CheckMayBeGranted(const image::Chain& chain);
 
 // One spec for each member, in the order of the chain. `opener` is the one that walked it.
-Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain, const ChainOpener& opener,
+Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain,
+                                          const chain::PathOpener& opener,
                                           const ChainGrantOptions& options);
 
 }  // namespace openhook::ctl

@@ -3,8 +3,8 @@
 #include "broker/ctl/chain_records.h"
 
 #include "broker/base/text.h"
+#include "broker/chain/read_chain.h"
 #include "broker/ctl/chain_grants.h"
-#include "broker/ctl/read_chain.h"
 
 namespace openhook::ctl {
 
@@ -34,7 +34,7 @@ Result<proto::ChangeReply> FollowHeaders(client::ControlClient* client,
     return proto::ChangeReply();  // an empty drive has no headers
   }
   const proto::ChainImage& active = chain.images(0);
-  const Result<ReadChain> read = ReadChainOf(active.path(), active.format());
+  const Result<chain::ReadChain> read = chain::ReadChainOf(active.path(), active.format());
   if (!read) {
     return tl::make_unexpected(read.error());
   }

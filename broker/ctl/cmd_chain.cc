@@ -9,9 +9,9 @@
 #include <ostream>
 
 #include "broker/base/text.h"
+#include "broker/chain/read_chain.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/json_output.h"
-#include "broker/ctl/read_chain.h"
 #include "broker/ctl/table.h"
 
 namespace openhook::ctl {
@@ -66,7 +66,7 @@ std::string RenderChain(const image::Chain& chain) {
 }
 
 Result<void> RunChain(const Invocation& invocation, const ChainOptions& options) {
-  const Result<ReadChain> read = ReadChainOf(options.image, options.format);
+  const Result<chain::ReadChain> read = chain::ReadChainOf(options.image, options.format);
   if (!read) {
     return tl::make_unexpected(read.error());
   }

@@ -8,11 +8,11 @@
 #include <memory>
 #include <ostream>
 
+#include "broker/chain/read_chain.h"
 #include "broker/client/socket_owner.h"
 #include "broker/ctl/chain_grants.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/json_output.h"
-#include "broker/ctl/read_chain.h"
 #include "broker/ctl/render.h"
 #include "broker/ctl/validators.h"
 
@@ -53,7 +53,7 @@ Result<proto::GrantRequest> RequestForFile(const GrantOptions& options) {
 
 Result<proto::GrantRequest> RequestForChain(const Invocation& invocation,
                                             const GrantOptions& options) {
-  const Result<ReadChain> read = ReadChainOf(options.path, options.format);
+  const Result<chain::ReadChain> read = chain::ReadChainOf(options.path, options.format);
   if (!read) {
     return tl::make_unexpected(read.error());
   }

@@ -4,8 +4,8 @@
 
 #include <ostream>
 
+#include "broker/chain/read_chain.h"
 #include "broker/ctl/chain_grants.h"
-#include "broker/ctl/read_chain.h"
 #include "broker/ctl/words.h"
 
 namespace openhook::ctl {
@@ -35,7 +35,7 @@ Result<proto::GrantRequest> GrantsOfTarget(const JobTarget& target, std::ostream
   if (!BringsChain(target)) {
     return OneFile(target, source);
   }
-  const Result<ReadChain> read = ReadChainOf(target.path, target.format);
+  const Result<chain::ReadChain> read = chain::ReadChainOf(target.path, target.format);
   if (!read) {
     return tl::make_unexpected(read.error());
   }

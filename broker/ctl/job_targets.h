@@ -23,7 +23,7 @@ struct JobTarget {
 };
 
 // A medium, a disk and an existing copy bring their own chains, which are read here; the other
-// kinds bring one file. Warnings go to `err`. Errors as ReadChainOf().
+// kinds bring one file. Warnings go to `err`. Errors as chain::ReadChainOf().
 Result<proto::GrantRequest> GrantsOfTarget(const JobTarget& target, std::ostream& err);
 
 }  // namespace openhook::ctl

@@ -21,6 +21,7 @@
 #include "broker/fs/directory.h"
 #include "broker/fs/proc_fd.h"
 #include "broker/fs/resolve.h"
+#include "broker/sandbox/sanitized.h"
 #include "broker/server/broker.h"
 #include "broker/server/control_handler.h"
 #include "broker/server/descriptor_limit.h"
@@ -57,7 +58,7 @@ Result<void> PrepareDirectories(const Options& options) {
 // The sanitizers' run times make system calls of their own.
 Result<void> Confine() {
   auto confined = DropPrivileges();
-  return OPENHOOK_SANITIZED ? confined : confined.and_then(FilterSystemCalls);
+  return sandbox::kSanitized ? confined : confined.and_then(FilterSystemCalls);
 }
 
 worker::Program WorkerProgram() {

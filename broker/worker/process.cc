@@ -7,41 +7,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <utility>
 #include <vector>
 
 #include "broker/base/limits.h"
 #include "broker/fs/proc_fd.h"
+#include "broker/sandbox/descriptors.h"
 #include "proto/bundle.h"
 
 namespace openhook::worker {
 
 namespace {
-
-constexpr unsigned kFirstAfterStandardStreams = 3;
-// Linux before 5.9 has no close_range(2); more descriptors than this no broker has.
-constexpr int kManyDescriptors = 4096;
-
-void CloseRange(unsigned first, unsigned last) {
-  if (first > last || ::close_range(first, last, 0) == 0) {
-    return;
-  }
-  for (int fd = static_cast<int>(first);
-       fd <= static_cast<int>(std::min<unsigned>(last, kManyDescriptors)); ++fd) {
-    ::close(fd);
-  }
-}
-
-// The broker's sockets above all: a worker that hangs must not keep a client's connection open.
-void CloseAllBut(const UniqueFd& kept) {
-  const auto number = static_cast<unsigned>(kept.Get());
-  CloseRange(kFirstAfterStandardStreams, number - 1);
-  CloseRange(std::max(number + 1, kFirstAfterStandardStreams), UINT_MAX);
-}
 
 // The event loop's handlers write to a descriptor that is closed here.
 void ResetSignals() {
@@ -55,7 +33,8 @@ void ResetSignals() {
 
 bool Prepare(const Program& program, const UniqueFd& socket, pid_t parent) {
   ResetSignals();
-  CloseAllBut(socket);
+  // The broker's sockets above all: a worker that hangs must not keep a client's connection open.
+  sandbox::CloseAllBut(socket, sandbox::StandardStreams::kKept);
   (void)::prctl(PR_SET_NAME, "openhook-worker");
   // After a change of credentials the kernel forgets the next, so the program's own comes first.
   return program.prepare() && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == parent &&

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/ctl/read_chain.h"
+#include "broker/chain/read_chain.h"
 
 namespace {
 
@@ -49,7 +49,7 @@ void MeasureProgram(benchmark::State& state, const std::vector<std::string>& wor
 
 void MeasureWalk(benchmark::State& state, const std::string& image, int length) {
   for (auto _ : state) {
-    const auto read = openhook::ctl::ReadChainOf(image, "qcow2");
+    const auto read = openhook::chain::ReadChainOf(image, "qcow2");
     if (!read || read->chain.members.size() != static_cast<std::size_t>(length)) {
       state.SkipWithError(read ? "the chain has another length" : read.error().context.c_str());
       return;

@@ -9,8 +9,8 @@
 
 #include <fstream>
 
+#include "broker/chain/path_opener.h"
 #include "broker/ctl/chain_grants.h"
-#include "broker/ctl/chain_opener.h"
 #include "tests/unit/ctl/fake_broker.h"
 #include "tests/unit/ctl/run_ctl.h"
 
@@ -41,7 +41,7 @@ class ChainFiles : public testing::Test {
             image::MemberAccess::kRead};
   }
   TemporaryDirectory directory_;
-  ChainOpener opener_{directory_.path()};
+  chain::PathOpener opener_{directory_.path()};
 };
 
 TEST_F(ChainFiles, AMemberIsReadThroughASymlinkUnderItsRealName) {

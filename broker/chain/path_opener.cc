@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "broker/ctl/chain_opener.h"
+#include "broker/chain/path_opener.h"
 
 #include <memory>
 
@@ -9,7 +9,7 @@
 #include "broker/fs/open.h"
 #include "broker/fs/resolve.h"
 
-namespace openhook::ctl {
+namespace openhook::chain {
 
 namespace {
 
@@ -41,7 +41,7 @@ OpenIntent ReadIntent() {
 
 }  // namespace
 
-Result<image::OpenedMember> ChainOpener::Open(std::string_view spelling) {
+Result<image::OpenedMember> PathOpener::Open(std::string_view spelling) {
   const std::string absolute =
       spelling.starts_with('/') ? std::string(spelling) : cwd_ + "/" + std::string(spelling);
   Result<fs::ResolvedFile> resolved = fs::ResolveFollowing(absolute);
@@ -63,9 +63,9 @@ Result<image::OpenedMember> ChainOpener::Open(std::string_view spelling) {
   return member;
 }
 
-const FileIdentity* ChainOpener::Find(const CanonicalPath& path) const {
+const FileIdentity* PathOpener::Find(const CanonicalPath& path) const {
   const auto found = opened_.find(path);
   return found == opened_.end() ? nullptr : &found->second;
 }
 
-}  // namespace openhook::ctl
+}  // namespace openhook::chain

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "broker/ctl/read_chain.h"
+#include "broker/chain/read_chain.h"
 
 #include <unistd.h>
 
@@ -8,7 +8,10 @@
 #include <cerrno>
 #include <climits>
 
-namespace openhook::ctl {
+#include "broker/chain/reader_process.h"
+#include "broker/chain/reader_server.h"
+
+namespace openhook::chain {
 
 namespace {
 
@@ -42,12 +45,16 @@ Result<ReadChain> ReadChainOf(const std::string& image, const std::string& forma
   if (!declared) {
     return tl::make_unexpected(declared.error());
   }
-  ChainOpener opener(std::move(*cwd));
-  Result<image::Chain> chain = image::WalkChain(opener, image, *declared);
+  PathOpener opener(std::move(*cwd));
+  Result<ReaderProcess> reader = ReaderProcess::Start(image, *declared);
+  if (!reader) {
+    return tl::make_unexpected(std::move(reader).error());
+  }
+  Result<image::Chain> chain = ReaderServer(&opener, reader->channel()).Serve();
   if (!chain) {
     return tl::make_unexpected(std::move(chain).error());
   }
   return ReadChain{std::move(*chain), std::move(opener)};
 }
 
-}  // namespace openhook::ctl
+}  // namespace openhook::chain

@@ -3,8 +3,8 @@
 // Opens the members of a backing chain by the rules of broker/fs, with this program's own rights,
 // and remembers which file each one was, so that the broker can be told to grant that very file.
 
-#ifndef BROKER_CTL_CHAIN_OPENER_H_
-#define BROKER_CTL_CHAIN_OPENER_H_
+#ifndef BROKER_CHAIN_PATH_OPENER_H_
+#define BROKER_CHAIN_PATH_OPENER_H_
 
 #include <map>
 #include <string>
@@ -12,12 +12,12 @@
 #include "broker/base/file_identity.h"
 #include "broker/image/member_opener.h"
 
-namespace openhook::ctl {
+namespace openhook::chain {
 
-class ChainOpener final : public image::MemberOpener {
+class PathOpener final : public image::MemberOpener {
  public:
   // `cwd`: where a relative spelling begins; absolute.
-  explicit ChainOpener(std::string cwd) : cwd_(std::move(cwd)) {}
+  explicit PathOpener(std::string cwd) : cwd_(std::move(cwd)) {}
 
   // Symlinks are followed, as they are when a grant is made. Only regular files and block devices
   // are opened for reading, and never without O_NONBLOCK.
@@ -31,6 +31,6 @@ class ChainOpener final : public image::MemberOpener {
   std::map<CanonicalPath, FileIdentity> opened_;
 };
 
-}  // namespace openhook::ctl
+}  // namespace openhook::chain
 
-#endif  // BROKER_CTL_CHAIN_OPENER_H_
+#endif  // BROKER_CHAIN_PATH_OPENER_H_
