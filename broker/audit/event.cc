@@ -24,6 +24,8 @@ std::string_view ToString(Operation operation) {
       return "job-end";
     case Operation::kLetGo:
       return "let-go";
+    case Operation::kCheckHeaders:
+      return "check-headers";
     case Operation::kConnect:
       return "connect";
     case Operation::kStart:

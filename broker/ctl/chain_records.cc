@@ -3,8 +3,8 @@
 #include "broker/ctl/chain_records.h"
 
 #include "broker/base/text.h"
+#include "broker/chain/chain_grants.h"
 #include "broker/chain/read_chain.h"
-#include "broker/ctl/chain_grants.h"
 
 namespace openhook::ctl {
 
@@ -39,8 +39,8 @@ Result<proto::ChangeReply> FollowHeaders(client::ControlClient* client,
     return tl::make_unexpected(read.error());
   }
   const auto access = chain.writable() ? proto::GRANT_ACCESS_READ_WRITE : proto::GRANT_ACCESS_READ;
-  Result<proto::GrantRequest> grants =
-      GrantsOfChain(read->chain, read->opener, {access, "disk " + Escape(chain.disk(), 200)});
+  Result<proto::GrantRequest> grants = chain::GrantsOfChain(
+      read->chain, read->opener, {access, "disk " + Escape(chain.disk(), 200)});
   if (!grants) {
     return tl::make_unexpected(std::move(grants).error());
   }

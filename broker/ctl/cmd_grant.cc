@@ -8,9 +8,9 @@
 #include <memory>
 #include <ostream>
 
+#include "broker/chain/chain_grants.h"
 #include "broker/chain/read_chain.h"
 #include "broker/client/socket_owner.h"
-#include "broker/ctl/chain_grants.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/json_output.h"
 #include "broker/ctl/render.h"
@@ -57,14 +57,14 @@ Result<proto::GrantRequest> RequestForChain(const Invocation& invocation,
   if (!read) {
     return tl::make_unexpected(read.error());
   }
-  const Result<void> allowed = CheckMayBeGranted(read->chain);
+  const Result<void> allowed = chain::CheckMayBeGranted(read->chain);
   if (!allowed) {
     return tl::make_unexpected(allowed.error());
   }
   for (const std::string& warning : read->chain.warnings) {
     invocation.err << "openhookctl: warning: " << warning << '\n';
   }
-  Result<proto::GrantRequest> request = GrantsOfChain(
+  Result<proto::GrantRequest> request = chain::GrantsOfChain(
       read->chain, read->opener, {AccessOf(options), options.source, options.shareable});
   if (request) {
     request->set_disk(options.disk.empty() ? read->chain.members.front().path.str() : options.disk);

@@ -10,8 +10,8 @@
 #include <ostream>
 
 #include "broker/base/text.h"
+#include "broker/chain/chain_grants.h"
 #include "broker/client/socket_owner.h"
-#include "broker/ctl/chain_grants.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/job_targets.h"
 #include "broker/ctl/json_output.h"

@@ -4,8 +4,8 @@
 
 #include <ostream>
 
+#include "broker/chain/chain_grants.h"
 #include "broker/chain/read_chain.h"
-#include "broker/ctl/chain_grants.h"
 #include "broker/ctl/words.h"
 
 namespace openhook::ctl {
@@ -39,14 +39,14 @@ Result<proto::GrantRequest> GrantsOfTarget(const JobTarget& target, std::ostream
   if (!read) {
     return tl::make_unexpected(read.error());
   }
-  if (const Result<void> allowed = CheckMayBeGranted(read->chain); !allowed) {
+  if (const Result<void> allowed = chain::CheckMayBeGranted(read->chain); !allowed) {
     return tl::make_unexpected(allowed.error());
   }
   for (const std::string& warning : read->chain.warnings) {
     err << "openhookctl: warning: " << warning << '\n';
   }
   const auto access = target.write ? proto::GRANT_ACCESS_READ_WRITE : proto::GRANT_ACCESS_READ;
-  return GrantsOfChain(read->chain, read->opener, {access, source});
+  return chain::GrantsOfChain(read->chain, read->opener, {access, source});
 }
 
 }  // namespace openhook::ctl

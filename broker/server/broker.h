@@ -105,6 +105,10 @@ class Broker {
   void LetGo();
   void WatchEnded(std::function<void()> watch) { ended_watch_ = std::move(watch); }
 
+  // `watch` is told of each disk whose job has ended.
+  using DiskWatch = std::function<void(const std::string& disk)>;
+  void WatchDisks(DiskWatch watch) { disk_watch_ = std::move(watch); }
+
   // Which processes of the VM have this file open.
   [[nodiscard]] Result<std::vector<fs::Holder>> HoldersOf(const FileIdentity& file) const;
   // A client that is connected counts as a process of the VM, whatever its user is.
@@ -161,6 +165,7 @@ class Broker {
   std::multiset<pid_t> sessions_;
   FilesInFlight in_flight_;
   std::function<void()> ended_watch_;
+  DiskWatch disk_watch_;
   worker::Jobs jobs_;
   enum class Creation : std::uint8_t { kUnderWay, kUnknown };
   std::map<CanonicalPath, Creation> creations_;

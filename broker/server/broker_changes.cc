@@ -308,6 +308,9 @@ Result<JobPlan> Broker::EndJob(const std::string& id, whitelist::JobState outcom
   }
   event.Allowed("the job " + id + (plan->change.IsEmpty() ? " had ended before" : " has ended") +
                 KeptSuffix(plan->change));
+  if (disk_watch_ && !plan->job.request.disk.empty()) {
+    disk_watch_(plan->job.request.disk);
+  }
   return plan;
 }
 

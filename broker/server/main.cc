@@ -25,6 +25,7 @@
 #include "broker/server/broker.h"
 #include "broker/server/control_handler.h"
 #include "broker/server/descriptor_limit.h"
+#include "broker/server/header_check.h"
 #include "broker/server/let_go_timer.h"
 #include "broker/server/listener.h"
 #include "broker/server/open_handler.h"
@@ -156,6 +157,7 @@ Result<void> Serve(const Options& options) {
   if (auto confined = Confine(); !confined) {
     return confined;
   }
+  const HeaderCheck headers(broker.get());
   asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
   ::sd_notify(0, "READY=1");

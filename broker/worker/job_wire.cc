@@ -152,6 +152,18 @@ Product Do(const proto::WorkerPinJob& message) {
   return {Serialized(answer), std::nullopt};
 }
 
+Product Do(const proto::WorkerChainJob& message) {
+  proto::WorkerAnswer answer;
+  auto grants = Perform(ChainJob{message.image(), message.format(), message.top(), message.source(),
+                                 message.shareable()});
+  if (grants) {
+    *answer.mutable_chain()->mutable_grants() = std::move(*grants);
+  } else {
+    ToWire(grants.error(), answer.mutable_chain()->mutable_error());
+  }
+  return {Serialized(answer), std::nullopt};
+}
+
 bool ParseAnswer(std::string_view bytes, proto::WorkerAnswer* answer) {
   return answer->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
@@ -198,6 +210,17 @@ std::string Encode(const PinJob& job) {
   return message.SerializeAsString();
 }
 
+std::string Encode(const ChainJob& job) {
+  proto::WorkerJob message;
+  proto::WorkerChainJob* chain = message.mutable_chain();
+  chain->set_image(job.image);
+  chain->set_format(job.format);
+  chain->set_top(job.top);
+  chain->set_source(job.source);
+  chain->set_shareable(job.shareable);
+  return message.SerializeAsString();
+}
+
 Product PerformEncoded(std::span<const std::uint8_t> job) {
   proto::WorkerJob message;
   if (message.ParseFromArray(job.data(), static_cast<int>(job.size()))) {
@@ -206,6 +229,9 @@ Product PerformEncoded(std::span<const std::uint8_t> job) {
     }
     if (message.has_pin()) {
       return Do(message.pin());
+    }
+    if (message.has_chain()) {
+      return Do(message.chain());
     }
   }
   return {Serialized({}), std::nullopt};
@@ -258,6 +284,17 @@ Result<std::vector<Pinned>> DecodePinResult(std::string_view bytes) {
     all.push_back(std::move(pinned));
   }
   return all;
+}
+
+Result<proto::GrantRequest> DecodeChainResult(std::string_view bytes) {
+  proto::WorkerAnswer answer;
+  if (!ParseAnswer(bytes, &answer) || !answer.has_chain()) {
+    return tl::make_unexpected(NotUnderstood());
+  }
+  if (answer.chain().has_error()) {
+    return tl::make_unexpected(FromWire(answer.chain().error()));
+  }
+  return std::move(*answer.mutable_chain()->mutable_grants());
 }
 
 }  // namespace openhook::worker

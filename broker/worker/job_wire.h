@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/worker/chain_job.h"
 #include "broker/worker/file_job.h"
 #include "broker/worker/pin_job.h"
 #include "broker/worker/process.h"
@@ -18,13 +19,15 @@ namespace openhook::worker {
 
 std::string Encode(const FileJob& job);
 std::string Encode(const PinJob& job);
+std::string Encode(const ChainJob& job);
 
 // The worker's side: reads a job, does it, and packs the result.
 Product PerformEncoded(std::span<const std::uint8_t> job);
 
-// Errors: kCorrupt for bytes that are no such result; a PinJob's own error.
+// Errors: kCorrupt for bytes that are no such result; the job's own error.
 FileResult DecodeFileResult(std::string_view bytes);
 Result<std::vector<Pinned>> DecodePinResult(std::string_view bytes);
+Result<proto::GrantRequest> DecodeChainResult(std::string_view bytes);
 
 }  // namespace openhook::worker
 

@@ -116,4 +116,17 @@ void Jobs::Run(PinJob job, Clock::time_point until, PinsDone done) const {
   std::make_shared<PinParts>(pool_, std::move(job), until, std::move(done))->RunNext();
 }
 
+void Jobs::Run(const ChainJob& job, Clock::time_point until, ChainDone done) const {
+  if (pool_ == nullptr) {
+    return done(Perform(job));
+  }
+  const fs::MountTable mounts = fs::MountTable::Read();
+  const fs::Mount* mount = mounts.Find(job.image);
+  pool_->Submit({mount != nullptr ? mount->id : 0, job.image, Encode(job), until},
+                [done = std::move(done)](Result<Finished> finished) {
+                  done(std::move(finished).and_then(
+                      [](const Finished& f) { return DecodeChainResult(f.reply); }));
+                });
+}
+
 }  // namespace openhook::worker

@@ -9,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "broker/worker/chain_job.h"
 #include "broker/worker/file_job.h"
 #include "broker/worker/pin_job.h"
 #include "broker/worker/pool.h"
@@ -29,6 +30,10 @@ class Jobs {
   // As many worker jobs as it takes, one after the other; stops at the first error.
   using PinsDone = std::function<void(Result<std::vector<Pinned>>)>;
   void Run(PinJob job, Clock::time_point until, PinsDone done) const;
+
+  // Always in a worker, wherever the images are: a walk takes longer than an open.
+  using ChainDone = std::function<void(Result<proto::GrantRequest>)>;
+  void Run(const ChainJob& job, Clock::time_point until, ChainDone done) const;
 
  private:
   Pool* pool_;

@@ -19,6 +19,7 @@ class RewrittenHeaders(JobCase):
     """The VM is off; whoever starts it next reads what it wrote."""
 
     auto_read_only = False
+    headers_change_by_jobs_alone = False
 
     def setUp(self) -> None:
         super().setUp()
@@ -108,6 +109,47 @@ class RewrittenHeaders(JobCase):
             self.broker.ctl("chain", "check", "vda")
         self.rewrite(str(self.chain.middle), "qcow2")
         self.finish(self.chain.top)
+
+    def restart_broker(self) -> None:
+        self.broker.stop()
+        self.broker.start()
+
+    def test_is_noticed_when_the_broker_starts(self) -> None:
+        elsewhere = images.make_raw(self.workspace.private / "elsewhere.raw")
+        before = self.broker.control("list")["grants"]
+        self.rewrite(str(elsewhere))
+        self.restart_broker()
+        images.wait_until(lambda: bool(self.refused_headers()), "the headers to be read")
+        (reason,) = self.refused_headers()
+        for word in (str(elsewhere), str(self.chain.middle), "chain accept 'vda'"):
+            self.assertIn(word, reason)
+        self.assertEqual(self.broker.control("list")["grants"], before)
+
+    def test_is_followed_by_the_start_where_the_policy_lets(self) -> None:
+        beside = images.make_raw(self.image("beside.raw"))
+        self.rewrite(str(beside))
+        self.restart_broker()
+        images.wait_until(
+            lambda: self.broker.chain("vda") == [str(self.chain.top), str(beside)],
+            "the record to follow")
+        self.expect_live(top="read-write", beside="read")
+
+    def test_to_a_file_of_the_system_is_noticed_by_the_start(self) -> None:
+        self.rewrite("/etc/shadow")
+        self.restart_broker()
+        images.wait_until(lambda: bool(self.refused_headers()), "the headers to be read")
+        self.expect_live(top="read-write", middle="read", base="read")
+
+    def test_is_noticed_when_a_job_ends_and_not_while_it_runs(self) -> None:
+        elsewhere = images.make_raw(self.workspace.private / "elsewhere.raw")
+        jobs = [self.broker.begin("reopen", "vda") for _ in range(2)]
+        self.rewrite(str(elsewhere))
+        self.broker.end(jobs[0], "aborted")
+        self.broker.ctl("status")
+        self.assertEqual(self.refused_headers(), [])
+        self.broker.end(jobs[1], "aborted")
+        images.wait_until(lambda: bool(self.refused_headers()), "the headers to be read")
+        self.expect_live(top="read-write", middle="read", base="read")
 
 
 if __name__ == "__main__":

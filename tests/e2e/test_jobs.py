@@ -24,6 +24,19 @@ READ, WRITE = "read", "read-write"
 class JobCase(VmCase):
     """A VM whose disk vda is a granted and recorded chain three deep."""
 
+    # Cases that rewrite headers themselves say so.
+    headers_change_by_jobs_alone = True
+
+    def tearDown(self) -> None:
+        """After each job the broker has read the headers again, and found what the record says."""
+        if self.headers_change_by_jobs_alone:
+            self.assertEqual(self.refused_headers(), [])
+        super().tearDown()
+
+    def refused_headers(self) -> list[str]:
+        return [event["reason"] for event in self.broker.events()
+                if event["operation"] == "check-headers" or "no job explains" in event["reason"]]
+
     @property
     def broker(self) -> Broker:
         assert isinstance(self.access, Brokered), "jobs need a broker"

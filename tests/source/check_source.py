@@ -20,7 +20,7 @@ LAYERS: dict[str, set[str]] = {
     "policy/profile": {"broker/base"},
     "broker/sandbox": {"broker/base"},
     "broker/fs": {"broker/base"},
-    "broker/worker": {"broker/base", "proto", "broker/sandbox", "broker/fs"},
+    "broker/worker": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/chain"},
     "broker/image": {"broker/base"},
     "broker/chain": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/image"},
     "broker/whitelist": {"broker/base"},

@@ -9,8 +9,8 @@
 
 #include <fstream>
 
+#include "broker/chain/chain_grants.h"
 #include "broker/chain/path_opener.h"
-#include "broker/ctl/chain_grants.h"
 #include "tests/unit/ctl/fake_broker.h"
 #include "tests/unit/ctl/run_ctl.h"
 
@@ -90,7 +90,8 @@ TEST_F(ChainFiles, GrantsPinEachMemberAndKeepTheSpellingOfQemu) {
   ASSERT_EQ(::mkdir(Path("sub").c_str(), 0700), 0);
   image::Chain chain;
   chain.members = {Member(Path("top"), 0), Member(Path("sub/../base"), 1)};
-  const auto request = GrantsOfChain(chain, opener_, {proto::GRANT_ACCESS_READ_WRITE, "disk vda"});
+  const auto request =
+      chain::GrantsOfChain(chain, opener_, {proto::GRANT_ACCESS_READ_WRITE, "disk vda"});
   ASSERT_TRUE(request);
   ASSERT_EQ(request->grants_size(), 2);
   const proto::GrantSpec& top = request->grants(0);
@@ -115,7 +116,7 @@ TEST_F(ChainFiles, ARelativeSpellingIsNoAlias) {
   Write("top", "");
   image::Chain chain;
   chain.members = {Member("top", 0)};
-  const auto request = GrantsOfChain(chain, opener_, {});
+  const auto request = chain::GrantsOfChain(chain, opener_, {});
   ASSERT_TRUE(request);
   EXPECT_THAT(request->grants(0).aliases(), IsEmpty());
 }
@@ -125,13 +126,13 @@ TEST_F(ChainFiles, AChainThatOnlyTheImageVouchesForIsNotGranted) {
   Write("base", "");
   image::Chain chain;
   chain.members = {Member(Path("top"), 0), Member(Path("base"), 1)};
-  EXPECT_TRUE(CheckMayBeGranted(chain));
+  EXPECT_TRUE(chain::CheckMayBeGranted(chain));
   chain.image_format = image::FormatSource::kProbed;
-  const auto refused = CheckMayBeGranted(chain);
+  const auto refused = chain::CheckMayBeGranted(chain);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().context, HasSubstr("--format raw"));
   chain.members.pop_back();
-  EXPECT_TRUE(CheckMayBeGranted(chain)) << "a lone image widens nothing";
+  EXPECT_TRUE(chain::CheckMayBeGranted(chain)) << "a lone image widens nothing";
 }
 
 TEST_F(ChainFiles, TheCommandPrintsARawImageInBothForms) {

@@ -3,8 +3,8 @@
 // A backing chain as the grants that make it usable: every member under its canonical path, with
 // the spelling that QEMU will use as an alias, pinned to the file that was read.
 
-#ifndef BROKER_CTL_CHAIN_GRANTS_H_
-#define BROKER_CTL_CHAIN_GRANTS_H_
+#ifndef BROKER_CHAIN_CHAIN_GRANTS_H_
+#define BROKER_CHAIN_CHAIN_GRANTS_H_
 
 #include <string>
 
@@ -13,7 +13,7 @@
 #include "broker/image/chain.h"
 #include "proto/control.pb.h"
 
-namespace openhook::ctl {
+namespace openhook::chain {
 
 struct ChainGrantOptions {
   proto::GrantAccess top = proto::GRANT_ACCESS_READ;  // of the image and its data file
@@ -25,10 +25,9 @@ struct ChainGrantOptions {
 Result<void> CheckMayBeGranted(const image::Chain& chain);
 
 // One spec for each member, in the order of the chain. `opener` is the one that walked it.
-Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain,
-                                          const chain::PathOpener& opener,
+Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain, const PathOpener& opener,
                                           const ChainGrantOptions& options);
 
-}  // namespace openhook::ctl
+}  // namespace openhook::chain
 
-#endif  // BROKER_CTL_CHAIN_GRANTS_H_
+#endif  // BROKER_CHAIN_CHAIN_GRANTS_H_

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "broker/ctl/chain_grants.h"
+#include "broker/chain/chain_grants.h"
 
 #include <fmt/format.h>
 
 #include "broker/base/text.h"
 
-namespace openhook::ctl {
+namespace openhook::chain {
 
 namespace {
 
-Result<proto::GrantSpec> SpecOfMember(const image::ChainMember& member,
-                                      const chain::PathOpener& opener,
+Result<proto::GrantSpec> SpecOfMember(const image::ChainMember& member, const PathOpener& opener,
                                       const ChainGrantOptions& options) {
   const FileIdentity* identity = opener.Find(member.path);
   if (identity == nullptr) {
@@ -49,8 +48,7 @@ Result<void> CheckMayBeGranted(const image::Chain& chain) {
                           Quote(top.name), image::ToString(top.format)));
 }
 
-Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain,
-                                          const chain::PathOpener& opener,
+Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain, const PathOpener& opener,
                                           const ChainGrantOptions& options) {
   proto::GrantRequest request;
   for (const image::ChainMember& member : chain.members) {
@@ -63,4 +61,4 @@ Result<proto::GrantRequest> GrantsOfChain(const image::Chain& chain,
   return request;
 }
 
-}  // namespace openhook::ctl
+}  // namespace openhook::chain

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/server/header_check.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/text.h"
+#include "broker/server/control_messages.h"
+
+namespace openhook::server {
+
+namespace {
+
+constexpr std::size_t kMaxDiskInSource = 200;
+
+// Its images may change at any moment, as the job explains.
+bool HasRunningJob(const whitelist::Whitelist& whitelist, const std::string& disk) {
+  return std::any_of(whitelist.jobs().begin(), whitelist.jobs().end(), [&](const auto& job) {
+    return job.second.state == whitelist::JobState::kRunning && job.second.request.disk == disk;
+  });
+}
+
+bool IsShareable(const whitelist::Whitelist& whitelist, const whitelist::ChainRecord& record) {
+  const auto grants = whitelist.GrantsOf(record.images.front().path);
+  return std::any_of(grants.begin(), grants.end(), [&](const whitelist::Grant* grant) {
+    return grant->lease == record.lease && grant->shareable;
+  });
+}
+
+worker::ChainJob JobFor(const whitelist::Whitelist& whitelist,
+                        const whitelist::ChainRecord& record) {
+  const whitelist::ChainImage& active = record.images.front();
+  return {.image = active.path.str(),
+          .format = active.format,
+          .top = record.writable ? proto::GRANT_ACCESS_READ_WRITE : proto::GRANT_ACCESS_READ,
+          .source = "disk " + Escape(record.disk, kMaxDiskInSource),
+          .shareable = IsShareable(whitelist, record)};
+}
+
+}  // namespace
+
+HeaderCheck::HeaderCheck(Broker* broker) : broker_(broker) {
+  broker_->WatchDisks([this](const std::string& disk) { Add(disk); });
+  for (const auto& [disk, record] : broker_->whitelist().chains()) {
+    Add(disk);
+  }
+}
+
+HeaderCheck::~HeaderCheck() { broker_->WatchDisks({}); }
+
+void HeaderCheck::Add(const std::string& disk) {
+  waiting_.insert(disk);
+  if (!checking_) {
+    CheckNext();
+  }
+}
+
+void HeaderCheck::CheckNext() {
+  while (!checking_ && !waiting_.empty()) {
+    const std::string disk = waiting_.extract(waiting_.begin()).value();
+    const whitelist::ChainRecord* record = broker_->whitelist().FindChain(disk);
+    if (record == nullptr || record->images.empty() || HasRunningJob(broker_->whitelist(), disk)) {
+      continue;  // nothing to read, or the end of the job brings it here again
+    }
+    checking_ = true;
+    broker_->jobs().Run(JobFor(broker_->whitelist(), *record), broker_->jobs().Deadline(),
+                        [this, record = *record](const Result<proto::GrantRequest>& read) {
+                          TakeHeaders(record, read);
+                        });
+  }
+}
+
+// What was read belongs to the record of the moment when it was begun.
+bool HeaderCheck::StillConcerns(const whitelist::ChainRecord& record) const {
+  const whitelist::ChainRecord* now = broker_->whitelist().FindChain(record.disk);
+  return now != nullptr && *now == record && !HasRunningJob(broker_->whitelist(), record.disk);
+}
+
+void HeaderCheck::TakeHeaders(const whitelist::ChainRecord& record,
+                              const Result<proto::GrantRequest>& read) {
+  if (!StillConcerns(record)) {
+    return Finish();
+  }
+  if (!read) {
+    return FinishWithError(record, read.error());
+  }
+  auto wanted = FromWire(read->grants());
+  if (!wanted) {
+    return FinishWithError(record, wanted.error());
+  }
+  broker_->Resolve(record.lease, *wanted,
+                   [this, record, wanted = *wanted](Broker::Resolved grants) {
+                     TakeGrants(record, wanted, std::move(grants));
+                   });
+}
+
+void HeaderCheck::TakeGrants(const whitelist::ChainRecord& record,
+                             const std::vector<WantedGrant>& wanted, Broker::Resolved grants) {
+  if (StillConcerns(record)) {
+    if (!grants) {
+      return FinishWithError(record, grants.error());
+    }
+    if (whitelist::FindDrift(record, whitelist::ImagesOf(*grants))) {
+      // Follows, or records the refusal.
+      (void)broker_->GrantChainResolved({record.disk, record.lease, record.writable}, wanted,
+                                        std::move(grants), nullptr);
+    }
+  }
+  Finish();
+}
+
+// The record stays as it is: QEMU gets what was granted, and nothing of what was not read.
+void HeaderCheck::FinishWithError(const whitelist::ChainRecord& record, const Error& error) {
+  audit::Event event;
+  event.operation = audit::Operation::kCheckHeaders;
+  event.outcome = audit::Outcome::kFail;
+  event.rule = ToString(event.operation);
+  event.path = record.images.front().path.str();
+  event.reason = "the headers of the disk " + Quote(record.disk) +
+                 " could not be compared with its recorded chain: " + error.Message();
+  event.leases = std::make_shared<std::vector<std::string>>(1, record.lease);
+  broker_->audit().Record(std::move(event));
+  Finish();
+}
+
+void HeaderCheck::Finish() {
+  checking_ = false;
+  CheckNext();
+}
+
+}  // namespace openhook::server
