@@ -32,13 +32,18 @@ def setUpModule():
     confine_brokers()
 
 
+def under(name, *argv):
+    """A command line, started as the VM's user and under a profile."""
+    user = str(VM_UID)
+    return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups",
+            "aa-exec", "-p", name, "--", *map(str, argv)]
+
+
 class Receiver:
-    """A client of the VM's user under profile `name`; answer: what came of its asking for `path`."""
+    """A client under profile `name`; answer: what came of its asking for `path`."""
 
     def __init__(self, name, broker, path, access=READ_WRITE):
-        user = str(VM_UID)
-        argv = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "aa-exec", "-p", name,
-                "--", sys.executable, "-B", RECEIVER, broker.open_socket, path, str(access)]
+        argv = under(name, sys.executable, "-B", RECEIVER, broker.open_socket, path, access)
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.answer = self.read()
 
@@ -127,6 +132,26 @@ class Delegation(unittest.TestCase):
         self.assertEqual(apparmor.label_of(self.broker.process.pid), "unconfined")
         answer = self.receive(self.profile("")).answer
         self.assertEqual((answer["arrived"], answer["read"], answer["write"]), (True, "ok", "ok"))
+
+    def test_that_a_real_qemu_did_not_get_is_an_error_that_says_where_to_look(self):
+        programs = f"{build_dir()}/bin/* mrix, {build_dir()}/lib/* mr, /tmp/openhook-*/run/** rw,"
+        # --mode=seccomp: the notifier reads QEMU's memory.
+        programs += " ptrace (trace, tracedby) peer=@{profile_name},"
+        with_rule, without = self.profile(f"{programs} {self.path} rwk,"), self.profile(programs)
+        for mode in ("preload", "seccomp"):
+            with self.subTest(mode=mode):
+                done = self.qemu_io(with_rule, mode)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("wrote 512/512", done.stdout)
+                done = self.qemu_io(without, mode)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn('operation="file_receive" (AppArmor)', done.stderr)
+
+    def qemu_io(self, name, mode):
+        argv = under(name, build_dir() / "bin/openhook-qemu", f"--mode={mode}", "--vm", self.broker.vm,
+                     "--run-dir", self.broker.run_dir, "--", "qemu-io", "-f", "raw", "-c",
+                     "write 0 512", self.path)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
 if __name__ == "__main__":
