@@ -43,7 +43,7 @@ def serve():
 class NfsServer:
     """A mount of its own; what is in `backing` is there, too."""
 
-    version = "4.2"
+    version, options = "4.2", ""
     made = 0
 
     def __init__(self):
@@ -52,8 +52,8 @@ class NfsServer:
         self.backing, self.where = EXPORT / name, pathlib.Path("/mnt", name)
         self.backing.mkdir()
         self.where.mkdir()
-        run("mount", "-t", "nfs", "-o", f"vers={self.version},hard", f"127.0.0.1:{self.backing}",
-            self.where)
+        run("mount", "-t", "nfs", "-o", f"vers={self.version},hard{self.options}",
+            f"127.0.0.1:{self.backing}", self.where)
         self.serves = self.connected = True
 
     def write(self, name, content=b"content"):
@@ -87,3 +87,9 @@ class NfsServer:
 
 class NfsServer3(NfsServer):
     version = "3"
+
+
+class CachedNfsServer3(NfsServer3):
+    """What is known of a file is believed without asking the server."""
+
+    options = ",nocto,actimeo=600"

@@ -6,13 +6,15 @@ Runs in a guest of the kernel lab, as root, with what nfs_server.py needs.
 
 import errno
 import os
+import pathlib
 import select
 import subprocess
+import sys
 import time
 import unittest
 
 import nfs_server
-from nfs_server import NfsServer, NfsServer3
+from nfs_server import CachedNfsServer3, NfsServer, NfsServer3
 from silent import EVENTUALLY, SilentCase, build_dir, wait_until
 from client import DENIED, FAILED, OK  # found where silent.py says
 
@@ -172,6 +174,43 @@ class Nfs3ServerThatIsGone(NfsCase):
 
     def test_that_cannot_be_reached_does_the_same(self):
         self.check_silence(self.fs.cut_off)
+
+
+class UnwrittenData(NfsCase):
+    """The VM's data is on its way to a server that is gone: whoever asks for the attributes of its
+    file then waits for that in the kernel, where even SIGKILL does not end it."""
+
+    file_system = CachedNfsServer3
+    vm_script = pathlib.Path(__file__).with_name("vm_process.py")
+
+    def write_in_a_process(self, text):
+        argv = [sys.executable, "-B", str(self.vm_script), self.broker.open_socket, self.remote, text]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(self.fs.go_on)
+        self.assertEqual(process.stdout.readline(), "written\n", self.broker.log())
+
+    def test_keeps_two_workers_and_no_more_and_the_broker_ends_and_starts_without_them(self):
+        self.write_in_a_process("new content")
+        self.fs.stop()
+        for client in [self.ask_for(self.remote), self.ask_for(self.remote)]:
+            self.expect_deadline(client)
+        wait_until(lambda: self.status()["stuck"] == 2, "stuck workers")
+        begin = time.monotonic()
+        reply = self.client().open(self.remote, 3)
+        self.assertLess(time.monotonic() - begin, self.io_deadline - 1)
+        self.assertEqual((reply["outcome"], reply["sys_errno"]), (FAILED, errno.EIO))
+        self.assertIn("hang in the kernel", self.last_event(self.remote)["reason"])
+        self.everything_else_works()
+        begin = time.monotonic()
+        self.broker.process.terminate()
+        self.assertEqual(self.broker.process.wait(timeout=EVENTUALLY), 0, self.broker.log())
+        self.broker.start()
+        self.assertLess(time.monotonic() - begin, self.io_deadline - 1)
+        self.fs.go_on()
+        self.opens_once_more()
+        wait_until(lambda: (self.fs.backing / "remote.img").read_bytes() == b"new content",
+                   "the VM's data")
 
 
 if __name__ == "__main__":
