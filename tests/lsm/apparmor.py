@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Profiles for a guest that has AppArmor in force: loaded as text, and seen in the kernel's log."""
+
+import pathlib
+import subprocess
+
+# What any dynamically linked program and a Python client need, and no image.
+PROGRAM = """
+  /usr/** mrix, /lib/** mr, /lib64/** mr, /etc/** r, /proc/** r, /sys/** r, /dev/null rw,
+  network, signal,
+"""
+
+
+def profile(name, rules, attachment="", flags=""):
+    return f"profile {name} {attachment} {flags and f'flags=({flags})'} {{\n{rules}\n}}\n"
+
+
+def load(text):
+    """Loads a profile, in place of the one that had its name."""
+    subprocess.run(["apparmor_parser", "--replace", "--skip-cache"], input=text, text=True,
+                   check=True)
+
+
+def remove(name):
+    subprocess.run(["apparmor_parser", "--remove"], input=profile(name, ""), text=True, check=True)
+
+
+def label_of(pid):
+    return pathlib.Path(f"/proc/{pid}/attr/current").read_text().strip()
+
+
+def log_everything():
+    """The kernel drops lines that come too fast, unless told."""
+    pathlib.Path("/proc/sys/kernel/printk_ratelimit").write_text("0")
+
+
+def denials(**fields):
+    """Lines of the kernel's log on what was denied, that have all these fields."""
+    lines = subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout.splitlines()
+    words = ['apparmor="DENIED"', *(f'{name}="{value}"' for name, value in fields.items())]
+    return [line for line in lines if all(word in line for word in words)]
