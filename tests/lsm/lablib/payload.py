@@ -53,11 +53,13 @@ class Payload:
             raise MissingError(f"there is no file {source} to bring along")
 
     def add_command(self, argv: list[str]) -> None:
-        """The command, and its program where the root has none."""
-        program = Path(argv[0])
-        if program.is_absolute() and resolved(program) not in self._present:
-            self.add(program)
-        words = " ".join(shlex.quote(word) for word in argv)
+        """The command, and its program where it was named by a path and the root has none there."""
+        program = argv[0]
+        if "/" in program and Path(program).exists():
+            program = resolved(Path(program))
+            if program not in self._present:
+                self.add(Path(program))
+        words = " ".join(shlex.quote(word) for word in [program, *argv[1:]])
         self._add_bytes("lab/command", f"#!/lab/bin/sh\nexec {words}\n".encode(), 0o755)
 
     def add_modules(self, modules: list[Path]) -> None:
