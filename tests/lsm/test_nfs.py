@@ -131,6 +131,28 @@ class ServerThatIsGone(NfsCase):
         self.grant(self.remote)
         self.opens_once_more()
 
+    def test_holds_up_the_reading_of_headers_but_not_the_start_that_begins_it(self):
+        base, top = self.fs.backing / "base.img", self.broker.files / "top.img"
+        seen = self.fs.where / "base.img"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", base, "8M"], check=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", seen, "-F", "qcow2", top],
+                       check=True)
+        self.ctl("grant", str(top), "--chain", "--format", "qcow2", "--write", "--disk", "vda")
+        recorded = self.ctl("chain", "list")["chains"]
+        self.assertEqual(len(recorded[0]["images"]), 2)
+        self.broker.kill()
+        self.fs.stop()
+        begin = time.monotonic()
+        self.broker.start()
+        self.everything_else_works()
+        self.assertLess(time.monotonic() - begin, self.io_deadline - 1)
+        wait_until(lambda: self.last_event()["operation"] == "check-headers", "the end of the reading")
+        self.assertIn("could not be compared", self.last_event()["reason"])
+        self.assertEqual(self.ctl("chain", "list")["chains"], recorded)
+        self.fs.go_on()
+        self.opens_once_more()
+        self.open_works(str(top))
+
     def test_makes_a_grant_of_its_files_fail_at_the_deadline(self):
         new = self.fs.write("new.img")
         self.fs.stop()
