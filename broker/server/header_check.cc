@@ -28,6 +28,28 @@ bool IsShareable(const whitelist::Whitelist& whitelist, const whitelist::ChainRe
   });
 }
 
+bool MayBlock(const whitelist::Whitelist& whitelist, const CanonicalPath& path) {
+  const auto grants = whitelist.GrantsOf(path);
+  return std::any_of(grants.begin(), grants.end(),
+                     [](const whitelist::Grant* grant) { return grant->may_block; });
+}
+
+// A local disk may stand on an image elsewhere: that one's server is to blame, and to be spared.
+const CanonicalPath& SlowestOf(const whitelist::Whitelist& whitelist,
+                               const whitelist::ChainRecord& record) {
+  for (const whitelist::ChainImage& image : record.images) {
+    if (MayBlock(whitelist, image.path)) {
+      return image.path;
+    }
+    for (const CanonicalPath& part : image.parts) {
+      if (MayBlock(whitelist, part)) {
+        return part;
+      }
+    }
+  }
+  return record.images.front().path;
+}
+
 worker::ChainJob JobFor(const whitelist::Whitelist& whitelist,
                         const whitelist::ChainRecord& record) {
   const whitelist::ChainImage& active = record.images.front();
@@ -35,7 +57,8 @@ worker::ChainJob JobFor(const whitelist::Whitelist& whitelist,
           .format = active.format,
           .top = record.writable ? proto::GRANT_ACCESS_READ_WRITE : proto::GRANT_ACCESS_READ,
           .source = "disk " + Escape(record.disk, kMaxDiskInSource),
-          .shareable = IsShareable(whitelist, record)};
+          .shareable = IsShareable(whitelist, record),
+          .slowest = SlowestOf(whitelist, record).str()};
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct ChainJob {
   proto::GrantAccess top = proto::GRANT_ACCESS_READ;
   std::string source;
   bool shareable = false;
+  std::string slowest;  // the member whose file system may keep the job waiting
 };
 
 // Errors: those of chain::ReadChainOf(); kLimit for a chain whose names do not fit into a packet.

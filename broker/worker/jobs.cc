@@ -121,8 +121,8 @@ void Jobs::Run(const ChainJob& job, Clock::time_point until, ChainDone done) con
     return done(Perform(job));
   }
   const fs::MountTable mounts = fs::MountTable::Read();
-  const fs::Mount* mount = mounts.Find(job.image);
-  pool_->Submit({mount != nullptr ? mount->id : 0, job.image, Encode(job), until},
+  const fs::Mount* mount = mounts.Find(job.slowest);
+  pool_->Submit({mount != nullptr ? mount->id : 0, job.slowest, Encode(job), until},
                 [done = std::move(done)](Result<Finished> finished) {
                   done(std::move(finished).and_then(
                       [](const Finished& f) { return DecodeChainResult(f.reply); }));

@@ -147,7 +147,8 @@ class ServerThatIsGone(NfsCase):
         self.everything_else_works()
         self.assertLess(time.monotonic() - begin, self.io_deadline - 1)
         wait_until(lambda: self.last_event()["operation"] == "check-headers", "the end of the reading")
-        self.assertIn("could not be compared", self.last_event()["reason"])
+        for words in ("could not be compared", f"mounted on '{self.fs.where}'"):
+            self.assertIn(words, self.last_event()["reason"])
         self.assertEqual(self.ctl("chain", "list")["chains"], recorded)
         self.fs.go_on()
         self.opens_once_more()
