@@ -12,14 +12,22 @@ from pathlib import Path
 from lablib.cache import Cache, MissingError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-MIRROR = "http://deb.debian.org"
+ANY_MIRROR = "http://deb.debian.org"
+
+
+def mirror() -> str:
+    """Where this machine gets Debian's packages from; it may reach nothing else."""
+    repositories = run("apt-get", "indextargets", "--format", "$(REPO_URI)").split()
+    debian = [uri.rstrip("/") for uri in repositories if uri.rstrip("/").endswith("/debian")]
+    return debian[0].removesuffix("/debian") if debian else ANY_MIRROR
 
 
 def sources(release: str) -> str:
     """The release with its corrections, as lines for sources.list."""
+    host = mirror()
     suites = [("debian", release), ("debian", f"{release}-updates"),
               ("debian-security", f"{release}-security")]
-    return "".join(f"deb [signed-by={KEYRING}] {MIRROR}/{place} {suite} main\n"
+    return "".join(f"deb [signed-by={KEYRING}] {host}/{place} {suite} main\n"
                    for place, suite in suites)
 
 
