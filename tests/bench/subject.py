@@ -2,8 +2,10 @@
 """What is measured: images, backing chains, and brokers with many grants."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from lib.workspace import Workspace  # noqa: E402
 
 FEW = 10
 MANY = 10_000
+JOB_GRANTS = (10, 100, 1_000, 10_000)
 CHAIN_LENGTHS = (1, 10, 100, 200)
 _SETTLED = 2.5
 _GRANTS_PER_REQUEST = 200  # the reply repeats them, and has to fit one packet
@@ -24,6 +27,20 @@ _GRANTS_PER_REQUEST = 200  # the reply repeats them, and has to fit one packet
 
 class BenchError(Exception):
     """Something could not be measured."""
+
+
+class BenchWorkspace(Workspace):
+    """With its sockets and locks in memory, as a host has them under /run."""
+
+    def __init__(self) -> None:
+        super().__init__("openhook-bench-")
+        self.run.rmdir()
+        self.run = Path(tempfile.mkdtemp(prefix="openhook-bench-", dir="/dev/shm"))
+        self.run.chmod(0o711)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.run)
+        super().remove()
 
 
 def make_images(workspace: Workspace, count: int) -> list[Path]:
@@ -50,16 +67,45 @@ def make_chain(directory: Path, length: int) -> None:
         below = ["-u", "-F", "qcow2", "-b", name]
 
 
-def grant_all(broker: Broker, paths: list[Path]) -> None:
-    """Read-write grants for all paths."""
+def grant_all(broker: Broker, paths: list[Path],
+              access: int = client.GRANT_READ_WRITE) -> None:
+    """Grants for all paths; several brokers may have the same."""
     with client.ControlConnection(str(broker.control_socket)) as connection:
         connection.greeted()
         for start in range(0, len(paths), _GRANTS_PER_REQUEST):
-            specs = [{"path": os.fspath(path), "access": client.GRANT_READ_WRITE, "shareable": True}
+            specs = [{"path": os.fspath(path), "access": access,
+                      "shareable": access != client.GRANT_READ}
                      for path in paths[start:start + _GRANTS_PER_REQUEST]]
-            reply = connection.call(grant={"lease": "domain", "grants": specs})
-            if reply["outcome"] != client.OK:
-                raise BenchError(f"the broker refuses the grants: {reply['reason']}")
+            _grant(connection, {"lease": "domain", "grants": specs})
+
+
+def _grant(connection: client.ControlConnection, request: dict[str, object]) -> None:
+    reply = connection.call(grant=request)
+    if reply["outcome"] != client.OK:
+        raise BenchError(f"the broker refuses the grants: {reply['reason']}")
+
+
+def job_image(workspace: Workspace, broker: Broker, role: str = "image") -> Path:
+    """Of the disk that start_job_broker() makes, which the VM writes to."""
+    return workspace.images / f"{broker.vm}-{role}.qcow2"
+
+
+def start_job_broker(workspace: Workspace, paths: list[Path]) -> Broker:
+    """A broker with as many grants for reading as there are paths: these, and a disk "bench" of two
+    images in place of the last two."""
+    broker = Broker(workspace)
+    broker.start()
+    grant_all(broker, paths[:-2], client.GRANT_READ)
+    specs = []
+    for depth, role in enumerate(("image", "backing")):
+        path = job_image(workspace, broker, role)
+        path.write_bytes(b"")
+        specs.append({"path": os.fspath(path), "depth": depth, "role": role, "format": "qcow2",
+                      "access": client.GRANT_READ if depth else client.GRANT_READ_WRITE})
+    with client.ControlConnection(str(broker.control_socket)) as connection:
+        _grant(connection.greeted(), {"lease": "device:bench", "grants": specs, "disk": "bench",
+                                      "disk_writable": True})
+    return broker
 
 
 def settle() -> None:
