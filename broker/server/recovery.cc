@@ -168,6 +168,7 @@ Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded, const
 
 void FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs) {
   const std::vector<store::Creating> all = std::exchange(loaded->creating, {});
+  loaded->creating.reserve(all.size());
   std::vector<Question> questions;
   for (const store::Creating& creating : all) {
     questions.push_back({FileJobKind::kFind, creating.path, creating.directory,

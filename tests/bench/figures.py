@@ -57,7 +57,7 @@ def measure_jobs(build: Path, workspace: Workspace, brokers: dict[int, Broker]) 
     argv = [str(build / "bench-bin/job_bench"), str(workspace.state)]
     for grants, broker in brokers.items():
         argv += [str(grants), str(broker.control_socket)]
-    figures: dict[str, Any] = {"commit": 0.0, "jobs": {}}
+    figures: dict[str, Any] = {"commit": 0.0, "jobs": {str(grants): {} for grants in brokers}}
     for one in _run([*argv, "--benchmark_repetitions=41"]):
         name = one["run_name"].split("/")[1]
         if name == "commit":
