@@ -96,12 +96,16 @@ def start_job_broker(workspace: Workspace, paths: list[Path]) -> Broker:
     broker = Broker(workspace)
     broker.start()
     grant_all(broker, paths[:-2], client.GRANT_READ)
-    specs = []
-    for depth, role in enumerate(("image", "backing")):
-        path = job_image(workspace, broker, role)
-        path.write_bytes(b"")
-        specs.append({"path": os.fspath(path), "depth": depth, "role": role, "format": "qcow2",
-                      "access": client.GRANT_READ if depth else client.GRANT_READ_WRITE})
+    image, backing = (job_image(workspace, broker, role) for role in ("image", "backing"))
+    # The broker reads the headers too, when it starts and when a job has ended.
+    for path, below in ((backing, []), (image, ["-F", "qcow2", "-b", backing.name])):
+        subprocess.run([settings.QEMU_IMG, "create", "-q", "-f", "qcow2", *below, path, "64M"],
+                       check=True)
+    common = {"format": "qcow2"}
+    specs = [{"path": os.fspath(image), "depth": 0, "role": "image", **common,
+              "access": client.GRANT_READ_WRITE},
+             {"path": os.fspath(backing), "depth": 1, "role": "backing", **common,
+              "access": client.GRANT_READ}]
     with client.ControlConnection(str(broker.control_socket)) as connection:
         _grant(connection.greeted(), {"lease": "device:bench", "grants": specs, "disk": "bench",
                                       "disk_writable": True})

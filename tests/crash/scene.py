@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "protocol"))
@@ -106,8 +107,13 @@ class Scene:
 
     def chain(self):
         """A disk on a backing file, which jobs need."""
-        self.disk = [self.broker.write(name) for name in ("disk.img", "below.img")]
-        specs = [{"path": path, "access": access, "role": role, "depth": depth}
+        self.disk = [str(self.broker.files / name) for name in ("disk.img", "below.img")]
+        # The broker reads the headers itself, so they have to say the same.
+        for path, backing in ((self.disk[1], []), (self.disk[0], ["-F", "qcow2", "-b",
+                                                                  self.disk[1]])):
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, path, "1M"],
+                           check=True)
+        specs = [{"path": path, "access": access, "role": role, "depth": depth, "format": "qcow2"}
                  for depth, (path, access, role) in enumerate(zip(
                      self.disk, (GRANT_READ_WRITE, GRANT_READ), ("image", "backing")))]
         return self.control.call(grant={"lease": "device:vdb", "grants": specs, "disk": "vdb",
