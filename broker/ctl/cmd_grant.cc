@@ -117,7 +117,7 @@ void AddGrantCommand(CLI::App* app, const Invocation& invocation, Action* chosen
   grant
       ->add_flag("--shareable", options->shareable,
                  "Other VMs may write to it too, if it is granted to them like that; with --chain "
-                 "the image alone")
+                 "the image, its data file and its extents, and none of those below")
       ->needs(write);
   grant
       ->add_option("--format", options->format, "The image's format (" + image::FormatNames() + ")")

@@ -50,11 +50,9 @@ Result<std::unique_ptr<Broker>> Broker::Start(Options options,
   }
   const worker::Jobs jobs(workers);
   std::vector<audit::Event> unanswered;
-  for (const auto& step : {FinishCreating(&*store, &*loaded, jobs),
-                           ConfirmIdentities(&*store, &*loaded, jobs, &unanswered)}) {
-    if (!step) {
-      return tl::make_unexpected(step.error());
-    }
+  FinishCreating(&*store, &*loaded, jobs);
+  if (auto confirmed = ConfirmIdentities(&*store, &*loaded, jobs, &unanswered); !confirmed) {
+    return tl::make_unexpected(confirmed.error());
   }
   auto locks = WriteLocks::Open(options.LockDir(), options.vm);
   if (!locks) {

@@ -114,7 +114,8 @@ class Broker {
   // A client that is connected counts as a process of the VM, whatever its user is.
   void AddSession(pid_t pid) { sessions_.insert(pid); }
   void RemoveSession(pid_t pid);
-  // Tells the files whose descriptors may be on their way to the VM, where /proc does not show them.
+  // Tells the files whose descriptors may be on their way to the VM, where /proc does not show
+  // them.
   using FilesInFlight = std::function<std::set<FileKey>()>;
   void AskForInFlight(FilesInFlight in_flight) { in_flight_ = std::move(in_flight); }
 

@@ -108,6 +108,15 @@ audit::Event UnansweredEvent(const Question& question) {
   return event;
 }
 
+audit::Event UnsavedEvent(const Error& error) {
+  audit::Event event;
+  event.operation = audit::Operation::kStart;
+  event.outcome = audit::Outcome::kFail;
+  event.rule = "state";
+  event.reason = error.Message();
+  return event;
+}
+
 Result<void> Finish(store::Store* store, store::Loaded* loaded, const store::Creating& creating,
                     const worker::FileResult& found) {
   if (!found.identity) {
@@ -135,11 +144,10 @@ Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded, const
   }
   std::vector<Question> questions = QuestionsAbout(loaded->whitelist);
   AnswerAll(&questions, jobs);
+  Result<void> saved;
   if (!questions.empty()) {
     const Change change = ChangeFor(loaded->whitelist, questions);
-    if (auto saved = store->Save(change); !saved) {
-      return saved;
-    }
+    saved = store->Save(change);
     loaded->whitelist.Apply(change);
   }
   for (const Question& question : questions) {
@@ -147,11 +155,20 @@ Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded, const
       unanswered->push_back(UnansweredEvent(question));
     }
   }
-  return store->SaveBootId(*boot_id);
+  if (saved) {
+    saved = store->SaveBootId(*boot_id);
+  }
+  // A disk that takes nothing is no reason to leave the VM without its files: the next start
+  // confirms them again.
+  if (!saved) {
+    unanswered->push_back(UnsavedEvent(saved.error()));
+  }
+  return {};
 }
 
-Result<void> FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs) {
+void FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs) {
   const std::vector<store::Creating> all = std::exchange(loaded->creating, {});
+  loaded->creating.reserve(all.size());
   std::vector<Question> questions;
   for (const store::Creating& creating : all) {
     questions.push_back({FileJobKind::kFind, creating.path, creating.directory,
@@ -159,13 +176,10 @@ Result<void> FinishCreating(store::Store* store, store::Loaded* loaded, const wo
   }
   AnswerAll(&questions, jobs);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (questions[i].answer.unanswered) {
+    if (questions[i].answer.unanswered || !Finish(store, loaded, all[i], questions[i].answer)) {
       loaded->creating.push_back(all[i]);
-    } else if (auto finished = Finish(store, loaded, all[i], questions[i].answer); !finished) {
-      return finished;
     }
   }
-  return {};
 }
 
 }  // namespace openhook::server

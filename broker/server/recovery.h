@@ -18,14 +18,15 @@ namespace openhook::server {
 
 // After a reboot, mount ids and perhaps device numbers are new. A grant whose file still has the
 // pinned handle is pinned anew; any other becomes stale and is refused until granted again. Nothing
-// happens within one boot. `unanswered` gets an event for each file that nobody answered for.
+// happens within one boot. `unanswered` gets an event for each file that nobody answered for, and
+// one when the outcome could not be saved; then it holds all the same, until the next start.
 Result<void> ConfirmIdentities(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs,
                                std::vector<audit::Event>* unanswered);
 
 // A file that was made but not yet recorded when the broker died (empty, ours, one link, in the
 // pinned directory) becomes the VM's own, as if the creation had been finished. In
-// `loaded->creating` those are left of which nobody answered.
-Result<void> FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs);
+// `loaded->creating` those are left of which nobody answered, or which could not be saved.
+void FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jobs& jobs);
 
 }  // namespace openhook::server
 

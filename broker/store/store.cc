@@ -7,6 +7,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include <cerrno>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -21,35 +23,42 @@ namespace {
 
 using whitelist::Change;
 
-Error FromSqlite(const SQLite::Exception& exception, const std::string& doing) {
+// What an administrator can do about a code of SQLite's.
+struct Remedy {
   ErrorCode code = ErrorCode::kIo;
-  std::string remedy;
-  switch (exception.getErrorCode()) {
+  const char* words = "";
+};
+
+Remedy RemedyFor(int sqlite_code, int sys_errno) {
+  switch (sqlite_code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      code = ErrorCode::kUnavailable;
-      remedy = "; another openhookd serves this VM already";
-      break;
+      return {ErrorCode::kUnavailable, "; another openhookd serves this VM already"};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      code = ErrorCode::kCorrupt;
-      remedy =
+      return {
+          ErrorCode::kCorrupt,
           "; the whitelist file is damaged: restore it from a backup, or move it away and grant "
-          "the VM's files again";
-      break;
+          "the VM's files again"};
     case SQLITE_FULL:
-      code = ErrorCode::kLimit;
-      remedy = "; the disk is full: nothing was changed, make room and try again";
-      break;
+      return {ErrorCode::kLimit, "; the disk is full: make room and try again"};
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-      code = ErrorCode::kPermission;
-      remedy = "; check that the state directory exists and that the broker may write to it";
-      break;
+      return {ErrorCode::kPermission,
+              "; check that the state directory exists and that the broker may write to it"};
     default:
       break;
   }
-  return Error{code, 0, "cannot " + doing + ": " + exception.getErrorStr() + remedy};
+  return sys_errno == ENOSPC || sys_errno == EDQUOT
+             ? Remedy{ErrorCode::kLimit, "; make room for the state directory and try again"}
+             : Remedy{ErrorCode::kIo, "; look after the disk of the state directory and try again"};
+}
+
+// `sys_errno` is 0 where no system call failed.
+Error FromSqlite(const SQLite::Exception& exception, const std::string& doing, int sys_errno) {
+  const Remedy remedy = RemedyFor(exception.getErrorCode(), sys_errno);
+  const Error what{remedy.code, sys_errno, "cannot " + doing + ": " + exception.getErrorStr()};
+  return Error{remedy.code, 0, what.Message() + remedy.words};
 }
 
 template <class Function>
@@ -57,7 +66,7 @@ auto Guarded(const std::string& doing, Function&& function) -> decltype(function
   try {
     return function();
   } catch (const SQLite::Exception& exception) {
-    return tl::make_unexpected(FromSqlite(exception, doing));
+    return tl::make_unexpected(FromSqlite(exception, doing, 0));
   }
 }
 
@@ -151,6 +160,8 @@ Result<Store> Store::Open(const std::string& path, const std::string& vm) {
     if (auto there = EnsureFile(path, vm); !there) {
       return tl::make_unexpected(there.error());
     }
+    // A log that is there was left by a broker that was killed.
+    const auto left_over = fs::FileExists(path + "-wal");
     auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE);
     // EXCLUSIVE before WAL: then SQLite needs no shared-memory file, and holds its lock for good.
     database->exec("PRAGMA locking_mode = EXCLUSIVE");
@@ -162,7 +173,12 @@ Result<Store> Store::Open(const std::string& path, const std::string& vm) {
     Migrate(*database);
     // After the migration: it replaces a table that others refer to.
     database->exec("PRAGMA foreign_keys = ON");
-    return Store(std::move(database));
+    Store store(std::move(database));
+    if (!left_over || *left_over) {
+      // Where it fails the VM is served all the same, and changes are refused.
+      (void)store.Settle();
+    }
+    return store;
   });
 }
 
@@ -178,43 +194,92 @@ Result<Loaded> Store::Load() {
   });
 }
 
-Result<void> Store::Save(const Change& change) {
-  return Guarded("save the whitelist", [&]() -> Result<void> {
-    SQLite::Transaction transaction(*database_);
-    WriteChange(*database_, change);
-    transaction.commit();
+// Runs `write` in one transaction, durable when this returns.
+//
+// SQLite takes a failed transaction back in memory, and that is all. When the write-ahead log was
+// written and only fsync failed, the whole transaction stands in the log: it is not in force, and
+// the next start would read it. So the log is settled before anybody is told. A write that failed
+// needs no more: a log without its last page ends before it.
+Result<void> Store::Commit(const std::string& doing, const std::function<void()>& write) {
+  if (in_doubt_) {
+    if (auto settled = Settle(); !settled) {
+      return Fail(settled.error().code, "cannot " + doing +
+                                            ": an earlier change could not be made durable, and "
+                                            "that is not over: " +
+                                            settled.error().context);
+    }
+  }
+  int code = SQLITE_OK;
+  Error error;
+  std::optional<SQLite::Transaction> transaction;  // outlives the look at why it failed
+  try {
+    transaction.emplace(*database_);
+    errno = 0;
+    write();
+    transaction->commit();
+    return {};
+  } catch (const SQLite::Exception& exception) {
+    // sqlite3_system_errno() does not know why a commit failed.
+    const int sys_errno = exception.getErrorCode() == SQLITE_IOERR ? errno : 0;
+    code = exception.getExtendedErrorCode();
+    error = FromSqlite(exception, doing, sys_errno);
+  }
+  transaction.reset();
+  in_doubt_ = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE;
+  if (!in_doubt_ || Settle()) {
+    error.context += "; nothing was changed";
+  } else {
+    error.context +=
+        "; what was asked is not in force, but it may be after a restart of the broker, and no "
+        "other change is taken until the disk works";
+  }
+  return tl::make_unexpected(std::move(error));
+}
+
+// Makes the file say what was last acknowledged, and nothing else, on the disk itself.
+//
+// What stands in the log is written into the database and fsynced there: pages of the log whose
+// fsync failed, in this process or in one before it, may be in memory only although the kernel
+// calls them clean (so a second fsync of the log proves nothing). Then the log begins anew, with a
+// header and a page that are fsynced: what stood behind it does not belong to it any more.
+Result<void> Store::Settle() {
+  const auto settled = Guarded("write the whitelist back", [&]() -> Result<void> {
+    SQLite::Database& database = *database_;
+    const int code = ::sqlite3_wal_checkpoint_v2(database.getHandle(), nullptr,
+                                                 SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    if (code != SQLITE_OK) {
+      throw SQLite::Exception(database.getHandle(), code);
+    }
+    // A value that is there already would not be written.
+    database.exec("INSERT OR REPLACE INTO meta VALUES ('settled', hex(randomblob(8)))");
     return {};
   });
+  in_doubt_ = !settled;
+  return settled;
+}
+
+Result<void> Store::Save(const Change& change) {
+  return Commit("save the whitelist", [&] { WriteChange(*database_, change); });
 }
 
 Result<void> Store::SaveCreating(const Creating& creating) {
-  return Guarded("record a file that is to be created", [&]() -> Result<void> {
-    SQLite::Transaction transaction(*database_);
-    WriteCreating(*database_, creating);
-    transaction.commit();
-    return {};
-  });
+  return Commit("record a file that is to be created",
+                [&] { WriteCreating(*database_, creating); });
 }
 
 Result<void> Store::SaveCreated(const CanonicalPath& path, const Change* change) {
-  return Guarded("record a created file", [&]() -> Result<void> {
-    SQLite::Transaction transaction(*database_);
+  return Commit("record a created file", [&] {
     SQLite::Statement remove(*database_, "DELETE FROM creating WHERE path = ?");
     BindPath(&remove, 1, path.str());
     remove.exec();
     if (change != nullptr) {
       WriteChange(*database_, *change);
     }
-    transaction.commit();
-    return {};
   });
 }
 
 Result<void> Store::SaveBootId(const std::string& boot_id) {
-  return Guarded("save the boot id", [&]() -> Result<void> {
-    WriteMeta(*database_, "boot_id", boot_id);
-    return {};
-  });
+  return Commit("save the boot id", [&] { WriteMeta(*database_, "boot_id", boot_id); });
 }
 
 }  // namespace openhook::store

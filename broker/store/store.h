@@ -2,12 +2,15 @@
 //
 // The whitelist on disk: one SQLite file per VM. A Change is written in one transaction and is
 // durable (WAL, synchronous=FULL: the commit is fsynced) when Save() returns; after kill -9 or a
-// power cut the file holds the whitelist before it or after it, never a mixture. The file is held
-// with an exclusive lock, so one VM has one broker.
+// power cut the file holds the whitelist before it or after it, never a mixture. A change that
+// could not be saved is taken off the disk again before anybody is told; while that fails too, the
+// store is in doubt and takes no other. The file is held with an exclusive lock, so one VM has one
+// broker.
 
 #ifndef BROKER_STORE_STORE_H_
 #define BROKER_STORE_STORE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +52,9 @@ class Store {
 
   Result<Loaded> Load();
 
-  // Durable when it returns. Errors: kLimit for a full disk; the old state is intact.
+  // Durable when it returns. Errors: kLimit for a full disk or quota, kIo, ...; the old state is
+  // intact. Only when the disk does not let a failed change be taken back either, the message says
+  // that the change may be there after a restart; then every later one fails until the disk works.
   Result<void> Save(const whitelist::Change& change);
 
   Result<void> SaveCreating(const Creating& creating);
@@ -61,7 +66,11 @@ class Store {
 
  private:
   explicit Store(std::unique_ptr<SQLite::Database> database);
+  Result<void> Commit(const std::string& doing, const std::function<void()>& write);
+  Result<void> Settle();
+
   std::unique_ptr<SQLite::Database> database_;
+  bool in_doubt_ = false;
 };
 
 }  // namespace openhook::store

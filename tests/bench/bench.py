@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def _measure(build: Path) -> None:
@@ -21,7 +22,7 @@ def _measure(build: Path) -> None:
     import report
     import subject
 
-    workspace = subject.Workspace("openhook-bench-")
+    workspace = subject.BenchWorkspace()
     few, many = subject.Broker(workspace), subject.Broker(workspace)
     try:
         images = subject.make_images(workspace, subject.MANY)
@@ -33,6 +34,9 @@ def _measure(build: Path) -> None:
         measured = {"open": figures.measure_open(build, images[0], few, many),
                     "chain": figures.measure_chain(build, workspace),
                     "broker": footprint.measure(workspace, few, many)}
+        few.stop()
+        many.stop()
+        measured.update(_measure_jobs(build, workspace, images))
     finally:
         few.stop()
         many.stop()
@@ -41,6 +45,23 @@ def _measure(build: Path) -> None:
                         for aim in report.aims(measured)]
     (build / "bench.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     print(report.table(measured))
+
+
+def _measure_jobs(build: Path, workspace: Any, images: list[Path]) -> dict[str, Any]:
+    import downtime
+    import figures
+    import subject
+
+    brokers: dict[int, Any] = {}
+    try:
+        for grants in subject.JOB_GRANTS:
+            brokers[grants] = subject.start_job_broker(workspace, images[:grants])
+        subject.settle()
+        return {"job": figures.measure_jobs(build, workspace, brokers),
+                "downtime_ms": downtime.measure(build, workspace, brokers)}
+    finally:
+        for broker in brokers.values():
+            broker.stop()
 
 
 def main() -> int:

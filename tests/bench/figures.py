@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the two Google Benchmark programs and gives their medians."""
+"""Runs the Google Benchmark programs and gives their medians."""
 
 import json
 import subprocess
@@ -49,4 +49,19 @@ def measure_chain(build: Path, workspace: Workspace) -> dict[str, Any]:
     for one in _run([*argv, "--benchmark_repetitions=7", "--benchmark_min_time=0.05"]):
         _, who, length = one["run_name"].split("/")[:3]
         figures[length][who] = one["real_time"]
+    return figures
+
+
+def measure_jobs(build: Path, workspace: Workspace, brokers: dict[int, Broker]) -> dict[str, Any]:
+    """Milliseconds of the begin and of the end of a job, by grants; and of a bare commit."""
+    argv = [str(build / "bench-bin/job_bench"), str(workspace.state)]
+    for grants, broker in brokers.items():
+        argv += [str(grants), str(broker.control_socket)]
+    figures: dict[str, Any] = {"commit": 0.0, "jobs": {str(grants): {} for grants in brokers}}
+    for one in _run([*argv, "--benchmark_repetitions=41"]):
+        name = one["run_name"].split("/")[1]
+        if name == "commit":
+            figures["commit"] = one["commit_ms"]
+        else:
+            figures["jobs"][name] = {"begin_ms": one["begin_ms"], "end_ms": one["end_ms"]}
     return figures

@@ -26,10 +26,11 @@ SETTLE_SECONDS = 0.2
 
 
 class Step:
-    """The `nth` call of `name` after strace attached; `position` among all of them."""
+    """The `nth` call of `name` after strace attached; `position` among all of them, `text` as
+    strace tells it."""
 
-    def __init__(self, position, name, nth):
-        self.position, self.name, self.nth = position, name, nth
+    def __init__(self, position, name, nth, text):
+        self.position, self.name, self.nth, self.text = position, name, nth, text
 
     def __repr__(self):
         return f"step {self.position}: {self.name} no. {self.nth}"
@@ -88,10 +89,10 @@ def start_killed_before(command, step):
 
 def _read_steps(log):
     seen, steps = {}, []
-    for call in re.findall(r"^([a-z_0-9]+)\(", log.read(), re.MULTILINE):
+    for call, text in re.findall(r"^([a-z_0-9]+)(\(.*)", log.read(), re.MULTILINE):
         seen[call] = seen.get(call, 0) + 1
         if call not in WAITS + LOOKS:
-            steps.append(Step(len(steps), call, seen[call]))
+            steps.append(Step(len(steps), call, seen[call], text))
     return steps
 
 
@@ -104,3 +105,33 @@ def killed_before(pid, step):
         yield
     finally:
         _detach(tracer)
+
+
+@contextlib.contextmanager
+def failing(pid, step, error, onwards=False):
+    """While in this context, the call at `step` fails with `error`, and the kernel never sees it;
+    with `onwards`, all later ones of its name too."""
+    when = f"{step.nth}+" if onwards else step.nth
+    tracer = _attach(pid, "/dev/null", "-e", f"inject={step.name}:error={error}:when={when}")
+    try:
+        yield
+    finally:
+        _detach(tracer)
+
+
+def under_failing(call, error):
+    """The words to run a program with, in its own place, so that all calls of a name fail from the
+    first one; until stop_failing()."""
+    return ["strace", "-D", "-o", "/dev/null", "-e", f"inject={call}:error={error}"]
+
+
+def stop_failing(pid):
+    """Ends what under_failing() began."""
+    os.kill(_tracer_of(pid), signal.SIGKILL)  # it blocks others; the kernel lets go of what it traces
+    while _tracer_of(pid):
+        time.sleep(0.01)
+
+
+def _tracer_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"^TracerPid:\s+(\d+)", status.read(), re.MULTILINE)[1])

@@ -3,88 +3,13 @@
 before or of after, never a mixture, and what a client was told is true."""
 
 import os
-import pathlib
 import stat
-import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "protocol"))
-
 import killer
-from broker import Broker
-from client import (DENIED, FAILED, GRANT_CREATE, GRANT_READ, GRANT_READ_WRITE, OK, READ_WRITE,
-                    Closed, ControlConnection, OpenConnection)
+from scene import TOKEN, Scene, ask
 
-TOKEN = 0x1122334455667788
-
-
-class Scene:
-    """A broker with some grants, ready for one more request."""
-
-    def __init__(self, prepare=lambda scene: None):
-        self.broker = Broker()
-        self.paths = [self.broker.write(name) for name in ("top.img", "middle.img", "base.img")]
-        self.new_dir = self.broker.files / "new"
-        self.new_dir.mkdir()
-        self.created = self.new_dir / "created"
-        os.symlink("top.img", self.broker.files / "link.img")
-        with ControlConnection(self.broker.control_socket).greeted() as control:
-            # The request below replaces one grant of its lease, and leaves another lease's alone.
-            for path, access, lease in ((self.paths[0], GRANT_READ, "vda"),
-                                        (self.paths[2], GRANT_READ, "other"),
-                                        (str(self.new_dir), GRANT_CREATE, "new")):
-                assert control.grant(path, access, lease=lease)["outcome"] == OK
-        self.control = ControlConnection(self.broker.control_socket).greeted()
-        self.data = OpenConnection(self.broker.open_socket).greeted()
-        prepare(self)
-
-    def close(self):
-        self.control.close()
-        self.data.close()
-        self.broker.stop()
-
-    def restart(self):
-        """As systemd would after a crash: the same state, new connections."""
-        self.control.close()
-        self.data.close()
-        self.broker.process.wait()
-        self.broker.start()
-        self.control = ControlConnection(self.broker.control_socket).greeted()
-        self.data = OpenConnection(self.broker.open_socket).greeted()
-
-    def whitelist(self):
-        """What is in force, in an order of its own and without the scene's random directory."""
-        listed = self.control.call(list={})["list"]
-        prefix = os.fsencode(self.broker.root)
-        return sorted((g["lease"], g["path"].removeprefix(prefix),
-                       sorted(alias.removeprefix(prefix) for alias in g["aliases"]), g["access"],
-                       g["format"], g["depth"], g["stale"]) for g in listed["grants"])
-
-    def count_created(self):
-        return self.control.call(status={})["status"]["created_files"]
-
-    # The requests that are interrupted.
-
-    def grant(self):
-        files = str(self.broker.files)
-        specs = [{"path": path, "access": GRANT_READ_WRITE if depth == 0 else GRANT_READ,
-                  "depth": depth, "format": "qcow2",
-                  "aliases": [f"{files}/./new/../{os.path.basename(path)}"]}
-                 for depth, path in enumerate(self.paths)]
-        specs[0]["aliases"].append(f"{files}/link.img")
-        return self.control.call(grant={"lease": "vda", "grants": specs})
-
-    def revoke(self):
-        return self.control.call(revoke={"lease": "vda"})
-
-    def create(self, token=TOKEN):
-        return self.data.open(str(self.created), READ_WRITE, create=True,
-                              exclusive=True, mode=0o640, token=token)
-
-
-def close_descriptor(reply):
-    if reply and reply.get("fd") is not None:
-        os.close(reply["fd"])
+from client import DENIED, FAILED, OK  # found by way of scene
 
 
 class Interrupted(unittest.TestCase):
@@ -93,7 +18,7 @@ class Interrupted(unittest.TestCase):
     def each_step(self, request, check, prepare=lambda scene: None):
         """Calls check(scene, reply or None) after each kill, before the restart."""
         scene = Scene(prepare)
-        steps = killer.steps_of(scene.broker.process.pid, lambda: self.ask(request, scene))
+        steps = killer.steps_of(scene.broker.process.pid, lambda: ask(request, scene))
         scene.close()
         answered = 0
         for step in steps:
@@ -101,7 +26,7 @@ class Interrupted(unittest.TestCase):
                 scene = Scene(prepare)
                 try:
                     with killer.killed_before(scene.broker.process.pid, step):
-                        reply = self.ask(request, scene)
+                        reply = ask(request, scene)
                         # A step after the answer is reached all the same.
                         scene.broker.process.wait(timeout=10)
                     answered += reply is not None
@@ -111,16 +36,6 @@ class Interrupted(unittest.TestCase):
         # The runs went through the whole request, not only through its beginning.
         self.assertGreater(answered, 0)
         self.assertLess(answered, len(steps))
-
-    @staticmethod
-    def ask(request, scene):
-        try:
-            reply = request(scene)
-        except Closed:
-            return None
-        if reply.get("fd") is not None:
-            os.close(reply["fd"])
-        return reply
 
     def check_old_or_new(self, request, prepare=lambda scene: None):
         scene = Scene(prepare)
@@ -150,6 +65,16 @@ class Interrupted(unittest.TestCase):
 
     def test_a_revoke_is_all_or_nothing(self):
         self.check_old_or_new(Scene.revoke, prepare=Scene.grant)
+
+    def test_the_begin_of_a_job_is_all_or_nothing(self):
+        self.check_old_or_new(Scene.begin_job, prepare=Scene.chain)
+
+    def test_the_end_of_a_job_is_all_or_nothing(self):
+        def prepare(scene):
+            scene.chain()
+            scene.begin_job()
+
+        self.check_old_or_new(Scene.end_job, prepare)
 
     def test_a_created_file_is_absent_or_the_vms_own(self):
         outcomes = set()

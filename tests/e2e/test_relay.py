@@ -34,9 +34,12 @@ class RelayCase(JobCase):
         self.access = Relayed(self.workspace)
         self.addCleanup(self.access.stop)
         self.access.start()
-        vm = RelayedQemu(self.access, self.workspace.logs / "qemu.log")
+        vm = self.make_vm()
         self.addCleanup(self.check_nothing_is_left, vm)
         return vm
+
+    def make_vm(self) -> RelayedQemu:
+        return RelayedQemu(self.access, self.workspace.logs / "qemu.log")
 
     def check_nothing_is_left(self, vm: RelayedQemu) -> None:
         images.wait_until(lambda: vm.keeper() is None, "the end of the relay")

@@ -18,6 +18,7 @@ from lib import images, notifiers, settings
 from lib.access import Brokered
 from lib.case import EndToEndCase, VmCase
 from lib.qemu import Options
+from lib.qmp import QmpError
 
 
 class StaticProgram(EndToEndCase):
@@ -125,6 +126,21 @@ class Supervision(VmCase):
         self.start_vm()
         self.vm.destroy()
         images.wait_until(lambda: not self.helpers.processes(), "the end of keeper and notifier")
+
+    def test_without_keeper_and_notifier_it_opens_nothing_and_keeps_what_it_has(self) -> None:
+        """Nobody but root and QEMU's own user can kill them; QEMU gains nothing by it."""
+        self.start_vm()
+        os.kill(self.helpers.keeper(), signal.SIGKILL)
+        # The notifier alone goes on.
+        top = self.snapshot("overlay-0")
+        self.assertEqual(self.helpers.kill_notifier(), 1)
+        images.wait_until(lambda: not self.helpers.processes(), "the end of keeper and notifier")
+        self.access.grant_create(self.image("overlay-1"))
+        with self.assertRaises(QmpError) as refused:
+            self.snapshot("overlay-1")
+        self.assertIn("Function not implemented", str(refused.exception))
+        self.assertFalse(self.image("overlay-1").exists())
+        self.finish(top)
 
     def test_the_helpers_hold_no_descriptor_of_the_vm(self) -> None:
         self.start_vm()

@@ -49,11 +49,12 @@ class Broker:
     def control_socket(self):
         return str(self.run_dir / self.vm / "control.sock")
 
-    def start(self):
+    def start(self, under=()):
+        """`under`: the words of a program that runs openhookd in its own place."""
         # A file, not a pipe: nobody reads it while the broker runs, and a full pipe would stop it.
         with open(self.root / "openhookd.log", "ab") as log:
             self.process = subprocess.Popen(
-                [build_dir() / "bin/openhookd", "--vm", self.vm, "--state-dir", self.state_dir,
+                [*under, build_dir() / "bin/openhookd", "--vm", self.vm, "--state-dir", self.state_dir,
                  "--run-dir", self.run_dir, "--vm-user", str(VM_UID), *self.extra],
                 stdin=subprocess.DEVNULL, stderr=log)
         deadline = time.monotonic() + READY_SECONDS

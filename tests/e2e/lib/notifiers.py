@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The keeper and the notifier of openhook-qemu --mode=seccomp, found by what they were told."""
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 
 from lib import images
@@ -23,6 +25,17 @@ class Helpers:
         """The one that serves now; waits for a new one that is about to start."""
         images.wait_until(lambda: bool(self._find("openhook-notify")), "a notifier")
         return self._find("openhook-notify")[0]
+
+    def keeper(self) -> int:
+        return self._find("openhook-keeper")[0]
+
+    def kill_notifier(self) -> int:
+        """kill -9; returns how many there were, since one that was killed may not be replaced yet."""
+        found = self._find("openhook-notify")
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        return len(found)
 
     def _find(self, name: str) -> list[int]:
         found = []

@@ -10,7 +10,7 @@ from typing import Optional
 
 from lib import settings
 from lib.access import Brokered
-from lib.qemu import Qemu, StartError, popen
+from lib.qemu import MonitoredProcess, Qemu, StartError, StorageDaemon, popen
 from lib.qmp import Qmp, QmpClosed
 from lib.workspace import Workspace
 
@@ -26,12 +26,13 @@ class Relayed(Brokered):
         return [*super().launcher(), "--qmp-relay", str(self.monitor)]
 
 
-class RelayedQemu(Qemu):
+class RelayedProcess(MonitoredProcess):
     """The same manager as ever, on another socket."""
 
-    def __init__(self, access: Relayed, log: Path) -> None:
-        super().__init__(access, log)
-        self.monitor = access.monitor
+    @property
+    def monitor(self) -> Path:
+        assert isinstance(self._access, Relayed)
+        return self._access.monitor
 
     def spawn(self, argv: list[str], monitor_arguments: list[str]) -> None:
         with open(self._log, "ab") as log:
@@ -89,3 +90,11 @@ class RelayedQemu(Qemu):
             if "openhook-relay" in words and f"--listen={self.monitor}" in words:
                 found.append((int(pid), int(parent)))
         return found
+
+
+class RelayedQemu(RelayedProcess, Qemu):
+    """A machine behind the relay."""
+
+
+class RelayedStorageDaemon(RelayedProcess, StorageDaemon):
+    """A storage daemon behind the relay."""
