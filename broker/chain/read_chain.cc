@@ -36,7 +36,8 @@ Result<std::optional<image::Format>> ParseDeclared(const std::string& format) {
 
 }  // namespace
 
-Result<ReadChain> ReadChainOf(const std::string& image, const std::string& format) {
+Result<ReadChain> ReadChainOf(const std::string& image, const std::string& format,
+                              image::Reach reach) {
   Result<std::string> cwd = WorkingDirectory();
   if (!cwd) {
     return tl::make_unexpected(std::move(cwd).error());
@@ -46,7 +47,7 @@ Result<ReadChain> ReadChainOf(const std::string& image, const std::string& forma
     return tl::make_unexpected(declared.error());
   }
   PathOpener opener(std::move(*cwd));
-  Result<ReaderProcess> reader = ReaderProcess::Start(image, *declared);
+  Result<ReaderProcess> reader = ReaderProcess::Start(image, *declared, reach);
   if (!reader) {
     return tl::make_unexpected(std::move(reader).error());
   }

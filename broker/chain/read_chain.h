@@ -20,9 +20,10 @@ struct ReadChain {
 };
 
 // `format`: as the caller declares it; empty: to be probed. A relative `image` begins at the
-// working directory. Errors are those of image::WalkChain(); kInvalidArgument for an unknown
-// format.
-Result<ReadChain> ReadChainOf(const std::string& image, const std::string& format);
+// working directory. `reach`: how far; see image::Reach. Errors are those of image::WalkChain();
+// kInvalidArgument for an unknown format.
+Result<ReadChain> ReadChainOf(const std::string& image, const std::string& format,
+                              image::Reach reach = image::Reach::kWholeChain);
 
 }  // namespace openhook::chain
 

@@ -123,10 +123,11 @@ void Tell(ReaderChannel* parent, const image::Chain& chain) {
 
 }  // namespace
 
-void RunReader(UniqueFd socket, const std::string& image, std::optional<image::Format> declared) {
+void RunReader(UniqueFd socket, const std::string& image, std::optional<image::Format> declared,
+               image::Reach reach) {
   ReaderChannel parent(std::move(socket));
   RemoteOpener opener(&parent);
-  const Result<image::Chain> chain = image::WalkChain(opener, image, declared);
+  const Result<image::Chain> chain = image::WalkChain(opener, image, declared, reach);
   proto::ReaderSays last;
   if (chain) {
     Tell(&parent, *chain);

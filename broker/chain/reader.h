@@ -10,13 +10,14 @@
 #include <string>
 
 #include "broker/base/unique_fd.h"
-#include "broker/image/image_header.h"
+#include "broker/image/chain.h"
 
 namespace openhook::chain {
 
 // `socket` leads to a parent that serves (read_chain.cc). Returns when all is said, or when the
 // parent is gone.
-void RunReader(UniqueFd socket, const std::string& image, std::optional<image::Format> declared);
+void RunReader(UniqueFd socket, const std::string& image, std::optional<image::Format> declared,
+               image::Reach reach);
 
 }  // namespace openhook::chain
 

@@ -13,7 +13,7 @@
 
 #include "broker/base/result.h"
 #include "broker/chain/reader_channel.h"
-#include "broker/image/image_header.h"
+#include "broker/image/chain.h"
 
 namespace openhook::chain {
 
@@ -21,7 +21,8 @@ class ReaderProcess {
  public:
   // Forks; to be called from a process with one thread. Errors: the kernel's.
   static Result<ReaderProcess> Start(const std::string& image,
-                                     std::optional<image::Format> declared);
+                                     std::optional<image::Format> declared,
+                                     image::Reach reach = image::Reach::kWholeChain);
   // Kills it, if it has not ended yet, and waits for it.
   ~ReaderProcess();
   ReaderProcess(ReaderProcess&& other) noexcept

@@ -28,7 +28,7 @@ Error Explain(const std::string& who, Error error) {
 
 class ChainWalker {
  public:
-  explicit ChainWalker(MemberOpener& opener) : opener_(opener) {}
+  ChainWalker(MemberOpener& opener, Reach reach) : opener_(opener), reach_(reach) {}
 
   Result<Chain> Walk(std::string_view image, std::optional<Format> declared) {
     chain_.image_format = declared ? FormatSource::kDeclared : FormatSource::kProbed;
@@ -189,7 +189,7 @@ class ChainWalker {
   }
 
   Result<std::optional<Step>> Next(const Step& step, const Header& header) {
-    if (step.layer.below == Below::kNothing) {
+    if (step.layer.below == Below::kNothing || reach_ == Reach::kImageAlone) {
       return std::nullopt;
     }
     if (step.layer.below == Below::kAsItsHeaderSays) {
@@ -288,6 +288,7 @@ class ChainWalker {
   }
 
   MemberOpener& opener_;
+  const Reach reach_;
   Chain chain_;
   std::size_t depth_ = 0;
   std::size_t extents_ = 0;             // of all images so far
@@ -315,8 +316,8 @@ std::string_view ToString(MemberAccess access) {
 }
 
 Result<Chain> WalkChain(MemberOpener& opener, std::string_view image,
-                        std::optional<Format> declared) {
-  return ChainWalker(opener).Walk(image, declared);
+                        std::optional<Format> declared, Reach reach) {
+  return ChainWalker(opener, reach).Walk(image, declared);
 }
 
 }  // namespace openhook::image

@@ -53,13 +53,18 @@ struct Chain {
   FormatSource image_format = FormatSource::kDeclared;
 };
 
+enum class Reach : std::uint8_t {
+  kWholeChain,
+  kImageAlone,  // with its data file and extents; what is below is the caller's business
+};
+
 // `image` is spelled as QEMU will spell it. Without `declared` its format is probed, with a
 // warning. At most limits::kMaxChainDepth images, with limits::kMaxChainExtents extents in all.
 // Errors, each with its own words: kNotFound (a member is missing), kConflict (a loop, or a file
 // that stands in two places), kInvalidArgument (undeclared backing format, not a disk), kLimit (too
 // deep), kCorrupt (a malformed header), kUnsupported, and those of the opener.
 Result<Chain> WalkChain(MemberOpener& opener, std::string_view image,
-                        std::optional<Format> declared);
+                        std::optional<Format> declared, Reach reach = Reach::kWholeChain);
 
 }  // namespace openhook::image
 
