@@ -63,6 +63,18 @@ inline constexpr std::size_t kMaxMonitorLine = std::size_t{1} << 20;
 // Block nodes of one VM that the relay remembers.
 inline constexpr std::size_t kMaxMonitorNodes = 4096;
 
+// A domain definition: its bytes (as libvirt's own helper), how deep it nests (a chain of 200 images
+// needs 206), its elements and attributes in all.
+inline constexpr std::size_t kMaxDomainXml = std::size_t{10} << 20;
+inline constexpr std::size_t kMaxXmlDepth = 240;
+inline constexpr std::size_t kMaxXmlElements = 200'000;
+inline constexpr std::size_t kMaxXmlAttributes = 400'000;
+// Files, questions, network targets, refusals and warnings of one plan together.
+inline constexpr std::size_t kMaxPlanned = 20'000;
+// What the planning process may answer, and how long it may take.
+inline constexpr std::size_t kMaxPlanReply = std::size_t{32} << 20;
+inline constexpr std::size_t kPlanSeconds = 20;
+
 }  // namespace openhook::limits
 
 #endif  // BROKER_BASE_LIMITS_H_
