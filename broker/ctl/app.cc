@@ -40,6 +40,7 @@ void AddCommands(CLI::App* app, const Invocation& invocation, Action* chosen) {
   AddGrantCommand(app, invocation, chosen);
   AddRevokeCommand(app, invocation, chosen);
   AddChainCommand(app, invocation, chosen);
+  AddPlanCommand(app, invocation, chosen);
   AddJobCommand(app, invocation, chosen);
   AddHoldersCommand(app, invocation, chosen);
   AddExplainCommand(app, invocation, chosen);

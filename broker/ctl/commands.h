@@ -19,6 +19,7 @@ void AddListCommand(CLI::App* app, const Invocation& invocation, Action* chosen)
 void AddGrantCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddRevokeCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddChainCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+void AddPlanCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddJobCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddHoldersCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 // The subcommands of chain that ask a broker: list, check, accept.

@@ -30,7 +30,7 @@ TEST_P(UsageError, ExitsWith2AndSaysWhatIsWrong) {
 
 const BadCommandLine kBadCommandLines[] = {
     {"no subcommand", {}, "subcommand is required"},
-    {"unknown subcommand", {"plan"}, "there is no subcommand 'plan'"},
+    {"unknown subcommand", {"plot"}, "there is no subcommand 'plot'"},
     {"unknown subcommand that would disturb a terminal", {"a\x1b"}, "'a\\x1b'"},
     {"unknown option", {"list", "--colour"}, "--colour"},
     {"vm is no uuid", {"--vm", "vm1", "list"}, "'vm1' is not a UUID"},
@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(CommandLine, UsageError, testing::ValuesIn(kBadCommandL
 TEST(Help, IsNoErrorAndHasAnExampleForEachSubcommand) {
   EXPECT_EQ(RunCtl({"--help"}).status, kExitDone);
   for (const char* subcommand :
-       {"status", "list", "grant", "revoke", "chain", "explain", "watch"}) {
+       {"status", "list", "grant", "revoke", "chain", "plan", "explain", "watch"}) {
     const CtlRun run = RunCtl({subcommand, "--help"});
     EXPECT_EQ(run.status, kExitDone);
     EXPECT_THAT(run.out, HasSubstr(std::string("openhookctl ") + subcommand));
