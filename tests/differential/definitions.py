@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Definitions that both libvirt's AppArmor helper and openhookctl plan are given.
+
+Each is complete enough for libvirt's own parser. DIR stands for a directory with real files.
+"""
+
+UUID = "11111111-2222-3333-4444-555555555555"
+
+HEAD = f"""<domain type='kvm'><name>vm1</name><uuid>{UUID}</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type>%s</os><features><acpi/></features>%s
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>%s</devices></domain>"""
+
+
+def definition(devices: str = "", os: str = "", top: str = "") -> str:
+    return HEAD % (os, top, devices)
+
+
+def disk(source: str, *, kind: str = "file", image: str = "raw", device: str = "disk", more: str = "",
+         target: str = "vda") -> str:
+    attribute = "dev" if kind == "block" else "file"
+    return (f"<disk type='{kind}' device='{device}'><driver name='qemu' type='{image}'/>"
+            f"<source {attribute}='{source}'/>{more}<target dev='{target}'/></disk>")
+
+
+DEFINITIONS: dict[str, str] = {
+    "raw disk": definition(disk("DIR/raw.img")),
+    "read-only disk": definition(disk("DIR/raw.img", more="<readonly/>")),
+    "shareable disk": definition(disk("DIR/raw.img", more="<shareable/>")),
+    "cdrom": definition(disk("DIR/raw.img", device="cdrom", target="hda", more="<readonly/>")),
+    "chain of three": definition(disk("DIR/top.qcow2", image="qcow2")),
+    "symlink to a chain": definition(disk("DIR/link.qcow2", image="qcow2")),
+    "explicit chain": definition(disk(
+        "DIR/top.qcow2", image="qcow2",
+        more="<backingStore type='file'><format type='raw'/><source file='DIR/raw.img'/>"
+             "<backingStore/></backingStore>")),
+    "block device": definition(disk("/dev/loop0", kind="block")),
+    "missing image": definition(disk("DIR/absent.img")),
+    "two disks": definition(disk("DIR/raw.img") + disk("DIR/top.qcow2", image="qcow2", target="vdb")),
+    "firmware": definition(
+        os="<loader readonly='yes' type='pflash'>DIR/code.fd</loader><nvram>DIR/vars.fd</nvram>"),
+    "kernel": definition(os="<kernel>DIR/kernel</kernel><initrd>DIR/initrd</initrd><dtb>DIR/dtb</dtb>"),
+    "slic": definition(os="<acpi><table type='slic'>DIR/slic</table></acpi>"),
+    "fw_cfg": definition(top="<sysinfo type='fwcfg'><entry name='opt/x' file='DIR/fwcfg'/></sysinfo>"),
+    "serial file": definition("<serial type='file'><source path='DIR/serial'/></serial>"),
+    "serial device": definition("<serial type='dev'><source path='/dev/ttyS0'/></serial>"),
+    "serial pipe": definition("<serial type='pipe'><source path='DIR/pipe'/></serial>"),
+    "serial socket": definition("<serial type='unix'><source mode='bind' path='DIR/sock'/></serial>"),
+    "parallel": definition("<parallel type='dev'><source path='/dev/parport0'/></parallel>"),
+    "channel": definition(
+        "<controller type='virtio-serial'/><channel type='unix'><source mode='bind' path='DIR/agent'/>"
+        "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>"),
+    "virtio console": definition(
+        "<console type='file'><source path='DIR/console'/><target type='virtio'/></console>"),
+    "usb device": definition(
+        "<controller type='usb'/><hostdev mode='subsystem' type='usb'><source><address bus='1' device='2'/>"
+        "</source></hostdev>"),
+    "pci device": definition(
+        "<hostdev mode='subsystem' type='pci' managed='yes'><driver name='vfio'/><source>"
+        "<address domain='0' bus='1' slot='0' function='0'/></source></hostdev>"),
+    "mdev": definition(
+        "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source>"
+        "<address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/></source></hostdev>"),
+    "9p": definition("<filesystem type='mount'><source dir='DIR/share'/><target dir='t'/></filesystem>"),
+    "9p read-only": definition(
+        "<filesystem type='mount'><source dir='DIR/share'/><target dir='t'/><readonly/></filesystem>"),
+    "input": definition(
+        "<input type='passthrough' bus='virtio'><source evdev='/dev/input/event1'/></input>"),
+    "vhost-user interface": definition(
+        "<interface type='vhostuser'><mac address='52:54:00:00:00:01'/>"
+        "<source type='unix' path='DIR/vu' mode='client'/><model type='virtio'/></interface>"),
+    "virtio interface": definition("<interface type='user'><model type='virtio'/></interface>"),
+    "bridge interface": definition(
+        "<interface type='bridge'><source bridge='br0'/><model type='virtio'/></interface>"),
+    "nvdimm": definition(
+        "<memory model='nvdimm'><source><path>DIR/nvdimm</path></source><target><size unit='MiB'>16</size>"
+        "<node>0</node></target></memory>",
+        top="<maxMemory slots='4' unit='MiB'>512</maxMemory>"
+            "<cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>"),
+    "shmem": definition("<shmem name='s0'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>"),
+    "shmem server": definition(
+        "<shmem name='s1'><model type='ivshmem-doorbell'/><server path='DIR/iv'/></shmem>"),
+    "vnc socket": definition("<graphics type='vnc' socket='DIR/vnc'/>"),
+    "spice with gl": definition(
+        "<graphics type='spice'><listen type='none'/><gl enable='yes' rendernode='/dev/dri/renderD128'/>"
+        "</graphics>"),
+    "sdl": definition("<graphics type='sdl' display=':0' xauth='DIR/xauth'/>"),
+    "smartcard": definition(
+        "<smartcard mode='host-certificates'><certificate>a</certificate><certificate>b</certificate>"
+        "<certificate>c</certificate><database>DIR/share</database></smartcard>"),
+}
