@@ -4,6 +4,10 @@
 Each is complete enough for libvirt's own parser. DIR stands for a directory with real files.
 """
 
+import os
+import subprocess
+from pathlib import Path
+
 UUID = "11111111-2222-3333-4444-555555555555"
 
 HEAD = f"""<domain type='kvm'><name>vm1</name><uuid>{UUID}</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
@@ -88,3 +92,17 @@ DEFINITIONS: dict[str, str] = {
         "<smartcard mode='host-certificates'><certificate>a</certificate><certificate>b</certificate>"
         "<certificate>c</certificate><database>DIR/share</database></smartcard>"),
 }
+
+
+def make_files(directory: Path) -> None:
+    """What DIR stands for."""
+    for name in ("code.fd", "vars.fd", "kernel", "initrd", "dtb", "slic", "fwcfg", "xauth", "nvdimm"):
+        (directory / name).touch()
+    (directory / "share").mkdir()
+    os.mkfifo(directory / "pipe")
+    image = ["qemu-img", "create", "-q", "-f"]
+    subprocess.run([*image, "raw", directory / "raw.img", "1M"], check=True)
+    subprocess.run([*image, "qcow2", "-b", "raw.img", "-F", "raw", directory / "mid.qcow2"], check=True)
+    subprocess.run([*image, "qcow2", "-b", "mid.qcow2", "-F", "qcow2", directory / "top.qcow2"],
+                   check=True)
+    (directory / "link.qcow2").symlink_to("top.qcow2")

@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from definitions import DEFINITIONS, UUID
+from definitions import DEFINITIONS, UUID, make_files
 
 HELPER = "/usr/lib/libvirt/virt-aa-helper"
 CTL = os.environ["OPENHOOKCTL"]
@@ -54,16 +54,7 @@ class AaHelper(unittest.TestCase):
         assert Path(HELPER).exists(), f"{HELPER} is missing: apt-get install libvirt-daemon-system"
         cls.temporary = tempfile.TemporaryDirectory(prefix="openhook-aa-")
         cls.directory = Path(cls.temporary.name).resolve()
-        for name in ("code.fd", "vars.fd", "kernel", "initrd", "dtb", "slic", "fwcfg", "xauth", "nvdimm"):
-            (cls.directory / name).touch()
-        (cls.directory / "share").mkdir()
-        os.mkfifo(cls.directory / "pipe")
-        image = ["qemu-img", "create", "-q", "-f"]
-        subprocess.run([*image, "raw", cls.directory / "raw.img", "1M"], check=True)
-        subprocess.run([*image, "qcow2", "-b", "raw.img", "-F", "raw", cls.directory / "mid.qcow2"], check=True)
-        subprocess.run([*image, "qcow2", "-b", "mid.qcow2", "-F", "qcow2", cls.directory / "top.qcow2"],
-                       check=True)
-        (cls.directory / "link.qcow2").symlink_to("top.qcow2")
+        make_files(cls.directory)
 
     @classmethod
     def tearDownClass(cls) -> None:
