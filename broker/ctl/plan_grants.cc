@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "broker/base/system_paths.h"
 #include "broker/base/text.h"
 
 namespace openhook::ctl {
@@ -21,6 +22,10 @@ std::optional<std::string> ReasonToLeaveOut(const PlannedGrant& grant) {
   }
   if (grant.access == Access::kList) {
     return "is to be listed, which the broker does not serve";
+  }
+  // A broker's own, shorter list (broker/worker/pin_job.cc) knows no reading.
+  if (IsBeneath(grant.path, "/boot") || IsBeneath(grant.path, "/etc")) {
+    return "lies where a broker gives nothing; copy it to a directory of the machine's own";
   }
   if (!grant.exists && (grant.access != Access::kCreate || grant.kind == Kind::kDirectory)) {
     return "is not on this host";
