@@ -66,11 +66,11 @@ Result<Files> VfioNodeOf(const std::string& device, const std::string& what) {
 
 // Every device of that product, as libvirt takes it: it refuses when there are several.
 Result<Files> UsbNodes(const std::string& key, const std::string& root) {
-  const std::string directory = root + "/sys/bus/usb/devices";
+  const std::string directory = root + "/sys/bus/usb/devices/";
   const auto devices = fs::ListDirectory(directory);
   Files files;
   for (const std::string& name : devices.value_or(Files())) {
-    const std::string device = directory + "/" + name;
+    const std::string device = directory + name;
     const std::string product = Fact(device + "/idVendor") + ":" + Fact(device + "/idProduct");
     const std::string bus = Fact(device + "/busnum");
     const std::string number = Fact(device + "/devnum");

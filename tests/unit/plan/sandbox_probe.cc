@@ -21,12 +21,23 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 #include "broker/plan/sandbox.h"
 
 namespace {
 
-long Call(long number, auto... arguments) { return ::syscall(number, arguments...); }
+// The kernel takes whole registers, and an int would fill half of one.
+template <class Argument>
+long Register(Argument argument) {
+  if constexpr (std::is_pointer_v<Argument>) {
+    return reinterpret_cast<long>(argument);
+  } else {
+    return static_cast<long>(argument);
+  }
+}
+
+long Call(long number, auto... arguments) { return ::syscall(number, Register(arguments)...); }
 
 char* Null() { return nullptr; }
 
@@ -70,7 +81,7 @@ long Fork(long number) {
 }
 
 long ExecutableMemory() {
-  return Call(SYS_mmap, nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return Call(SYS_mmap, Null(), 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 long MakeExecutable() {
@@ -160,7 +171,7 @@ const Attempt kAttempts[] = {
 const Attempt kAllowed[] = {
     {"memory",
      [] {
-       return Call(SYS_mmap, nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+       return Call(SYS_mmap, Null(), 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                    -1, 0);
      }},
     {"read-input",
