@@ -19,7 +19,6 @@ namespace openhook::ctl {
 
 namespace {
 
-using domain::Access;
 using domain::Below;
 using domain::Kind;
 using domain::WantedFile;
