@@ -36,6 +36,13 @@ std::vector<std::string> Attempts() {
   return attempts;
 }
 
+// How many seccomp filters a process has, from its status.
+int Filters(const std::string& status) {
+  constexpr std::string_view kField = "Seccomp_filters:\t";
+  const std::size_t at = status.find(kField);
+  return at == std::string::npos ? 0 : std::stoi(status.substr(at + kField.size()));
+}
+
 TEST(Sandbox, StopsEverythingThatReachesOutOfTheProcess) {
   const auto attempts = Attempts();
   ASSERT_GT(attempts.size(), 30U);
@@ -46,7 +53,11 @@ TEST(Sandbox, StopsEverythingThatReachesOutOfTheProcess) {
 }
 
 TEST(Sandbox, TheAttemptsWorkOutside) {
+  const bool filtered = Filters(testing::ReadFile("/proc/self/status")) > 0;
   for (const std::string& attempt : Attempts()) {
+    if (attempt == "other-abi" && filtered) {
+      continue;  // the filter of tests/enosys stops it by itself
+    }
     const auto run = RunChild({OPENHOOK_SANDBOX_PROBE, attempt, "outside"}, {});
     EXPECT_EQ(run.status, 0) << attempt << ": " << run.err;
   }
@@ -56,13 +67,6 @@ TEST(Sandbox, LeavesMemoryAndInput) {
   for (const char* attempt : {"memory", "read-input"}) {
     EXPECT_EQ(RunChild({OPENHOOK_SANDBOX_PROBE, attempt}, {}).status, 0) << attempt;
   }
-}
-
-// How many seccomp filters a process has, from its status.
-int Filters(const std::string& status) {
-  constexpr std::string_view kField = "Seccomp_filters:\t";
-  const std::size_t at = status.find(kField);
-  return at == std::string::npos ? 0 : std::stoi(status.substr(at + kField.size()));
 }
 
 // openhook-plan, waiting for a definition that does not come.
