@@ -18,6 +18,7 @@ LAYERS: dict[str, set[str]] = {
     "broker/base": set(),
     "proto": {"broker/base"},
     "policy/profile": {"broker/base"},
+    "policy/label": {"broker/base"},
     "broker/sandbox": {"broker/base"},
     "broker/fs": {"broker/base"},
     "broker/worker": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/chain"},
