@@ -63,6 +63,15 @@ inline constexpr std::size_t kMaxMonitorLine = std::size_t{1} << 20;
 // Block nodes of one VM that the relay remembers.
 inline constexpr std::size_t kMaxMonitorNodes = 4096;
 
+// States that the rules of a VM's AppArmor profile may take: apparmor_parser holds 65535 in all, of
+// which the template with libvirt's abstraction has about 4100.
+inline constexpr std::size_t kMaxProfileStates = 60'000;
+// Bytes of all paths of one profile, of one packet between a broker and openhook-loader, and of a
+// template.
+inline constexpr std::size_t kMaxProfilePathBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxLoaderPacket = 64 * std::size_t{1024};
+inline constexpr std::size_t kMaxTemplateBytes = 64 * std::size_t{1024};
+
 }  // namespace openhook::limits
 
 #endif  // BROKER_BASE_LIMITS_H_
