@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "broker/audit": {"broker/base", "broker/fs"},
     "broker/server": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/worker", "broker/whitelist",
                       "broker/store", "broker/audit", "policy/profile"},
+    "policy/loader": {"broker/base", "proto", "broker/fs", "policy/profile", "policy/label"},
     "broker/client": {"broker/base", "proto", "broker/fs"},
     "broker/ctl": {"broker/base", "proto", "broker/fs", "broker/image", "broker/chain", "broker/client",
                    "policy/profile"},
@@ -46,7 +47,8 @@ PATH_CALLS = re.compile(
     r"unlinkat|rename|renameat|mkdir|opendir|truncate|chmod|link|symlink|mknod)\s*\(|"
     r"std::filesystem|std::[io]?fstream|std::fopen|"
     r"(?<![\w:>.])(system|popen|fopen|realpath|opendir)\s*\(")
-PATH_ROOMS = ("broker/fs/", "qemu-shim/", "policy/profile/landlock", "tests/")
+PATH_ROOMS = ("broker/fs/", "qemu-shim/", "policy/profile/landlock",
+              "policy/loader/kernel_policy", "tests/")
 # Sockets have to be unlinked, owned and given a mode by name, in the directory made for them.
 PATH_EXCEPTIONS = {"broker/server/listener.cc": {"chmod"}, "broker/relay/sockets.cc": {"chmod"}}
 PACKET_CALLS = re.compile(r"\b(sendmsg|recvmsg|sendmmsg|recvmmsg)\s*\(")
