@@ -79,6 +79,15 @@ TEST_F(ParserTest, TheInstalledTemplateCompiles) {
   EXPECT_EQ(compiled.status, 0) << compiled.output;
 }
 
+TEST_F(ParserTest, OurOwnProfilesCompile) {
+  for (const char* name : {"openhookd", "openhook-loader"}) {
+    std::ostringstream text;
+    text << std::ifstream(base_ + "/" + name).rdbuf();
+    const auto compiled = Run("-o /dev/null", text.str());
+    EXPECT_EQ(compiled.status, 0) << name << compiled.output;
+  }
+}
+
 TEST_F(ParserTest, ANameOfAnyBytesCompiles) {
   std::string name;
   for (int byte = 1; byte < 256; ++byte) {
