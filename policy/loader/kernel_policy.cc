@@ -53,7 +53,8 @@ label::FileUses UsesOf(apparmor::RuleAccess access) {
 Result<std::string> DirectoryOf(const std::string& profile) {
   const auto names = fs::ListDirectory(kProfiles);
   if (!names) {
-    return tl::make_unexpected(NoAppArmor(names.error().sys_errno));
+    return tl::make_unexpected(names.error().sys_errno == ENOENT ? NoAppArmor(ENOENT)
+                                                                 : names.error());
   }
   for (const std::string& name : *names) {
     if (name.starts_with(profile + ".")) {
