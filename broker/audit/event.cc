@@ -24,6 +24,8 @@ std::string_view ToString(Operation operation) {
       return "job-end";
     case Operation::kLetGo:
       return "let-go";
+    case Operation::kProfile:
+      return "profile";
     case Operation::kCheckHeaders:
       return "check-headers";
     case Operation::kConnect:
@@ -53,6 +55,7 @@ bool IsChange(Operation operation) {
     case Operation::kJobBegin:
     case Operation::kJobEnd:
     case Operation::kLetGo:
+    case Operation::kProfile:
     case Operation::kStart:
       return true;
     default:

@@ -24,6 +24,7 @@ enum class Operation : std::uint8_t {
   kJobBegin,
   kJobEnd,
   kLetGo,
+  kProfile,
   kCheckHeaders,
   kConnect,
   kStart,

@@ -74,6 +74,14 @@ inline constexpr std::size_t kMaxPlanned = 20'000;
 // What the planning process may answer, and how long it may take.
 inline constexpr std::size_t kMaxPlanReply = std::size_t{32} << 20;
 inline constexpr std::size_t kPlanSeconds = 20;
+// States that the rules of a VM's AppArmor profile may take: apparmor_parser holds 65535 in all, of
+// which the template with libvirt's abstraction has about 4100.
+inline constexpr std::size_t kMaxProfileStates = 60'000;
+// Bytes of all paths of one profile, of one packet between a broker and openhook-loader, and of a
+// template.
+inline constexpr std::size_t kMaxProfilePathBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxLoaderPacket = 64 * std::size_t{1024};
+inline constexpr std::size_t kMaxTemplateBytes = 64 * std::size_t{1024};
 
 }  // namespace openhook::limits
 

@@ -7,6 +7,7 @@
 
 #include <ostream>
 
+#include "broker/base/text.h"
 #include "broker/ctl/commands.h"
 #include "broker/ctl/json_output.h"
 #include "broker/ctl/table.h"
@@ -34,6 +35,20 @@ std::string WorkersFact(const proto::StatusReply& status) {
                     Count(status.workers_stuck(), "killed worker"));
   }
   return text;
+}
+
+std::string ProfileFact(const proto::StatusReply& status) {
+  if (status.profile().empty()) {
+    return "not kept (openhookd --profile apparmor does)";
+  }
+  if (!status.profile_in_step()) {
+    return fmt::format(
+        "{} is NOT in step with the whitelist: {}", status.profile(),
+        status.profile_fault().empty() ? "it is being loaded" : OneLine(status.profile_fault()));
+  }
+  return fmt::format("{} is in step with the whitelist: {}, revision {} of the kernel's policy",
+                     status.profile(), Count(status.profile_rules(), "file"),
+                     status.profile_revision());
 }
 
 std::string LandlockFactLine(int abi) {
@@ -64,6 +79,7 @@ std::string RenderStatus(const proto::StatusReply& status) {
        {"Paths resolved by", status.openat2()},
        {"Workers", WorkersFact(status)},
        {"Peer label", PeerLabelFact(status)},
+       {"AppArmor profile", ProfileFact(status)},
        {"Landlock", LandlockFactLine(status.landlock_abi())}});
   for (const landlock::LandlockFact& fact : landlock::DescribeLandlock(status.landlock_abi())) {
     text +=

@@ -216,6 +216,11 @@ Json StatusToJson(const proto::StatusReply& status) {
   json["peer_label"] = status.peer_label();
   json["running_jobs"] = status.running_jobs();
   json["ended_held"] = status.ended_held();
+  json["profile"] = {{"name", status.profile()},
+                     {"in_step", status.profile_in_step()},
+                     {"files", status.profile_rules()},
+                     {"revision", status.profile_revision()},
+                     {"fault", status.profile_fault()}};
   json["drift"] = status.drift();
   json["path_resolution"] = status.openat2();
   json["workers"] = {{"busy", status.workers_busy()},

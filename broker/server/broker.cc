@@ -105,9 +105,16 @@ Result<void> Broker::Commit(const Change& change) {
   if (auto saved = store_.Save(change); !saved) {
     return saved;
   }
-  whitelist_.Apply(change);
+  Apply(change);
   locks->Commit();
   return {};
+}
+
+void Broker::Apply(const Change& change) {
+  whitelist_.Apply(change);
+  if (kernel_step_ != nullptr) {
+    kernel_step_->Follow();
+  }
 }
 
 // A lock that was missing before the change is not a reason to refuse every change, but a grant
@@ -173,7 +180,7 @@ Result<void> Broker::RecordCreated(const store::Creating& creating, const FileId
     return saved;
   }
   creations_.erase(creating.path);
-  whitelist_.Apply(change);
+  Apply(change);
   locks->Commit();
   return {};
 }

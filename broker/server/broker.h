@@ -17,6 +17,7 @@
 #include "broker/audit/audit_log.h"
 #include "broker/base/result.h"
 #include "broker/fs/holders.h"
+#include "broker/server/kernel_step.h"
 #include "broker/server/options.h"
 #include "broker/server/write_locks.h"
 #include "broker/store/store.h"
@@ -76,6 +77,12 @@ class Broker {
   Result<whitelist::JobPlan> BeginJobResolved(const WantedJob& wanted, Resolved targets,
                                               SharedSubject subject);
 
+  // What the same would add, were it committed now. Errors: as far as the whitelist alone knows.
+  [[nodiscard]] Result<whitelist::Change> Preview(const whitelist::WantedChain& chain,
+                                                  const Resolved& grants) const;
+  [[nodiscard]] Result<whitelist::Change> Preview(const WantedJob& wanted,
+                                                  const Resolved& targets) const;
+
   // The same with both steps at once, waiting for the file systems.
   // All or nothing. Returns what is in force afterwards.
   Result<whitelist::Change> Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
@@ -132,6 +139,10 @@ class Broker {
   // A file that the VM made was removed.
   Result<void> RecordRemoved(const CanonicalPath& path);
 
+  // Every change of the whitelist is told to `kernel` from now on; null: to nobody.
+  void KeepInStep(KernelStep* kernel) { kernel_step_ = kernel; }
+  [[nodiscard]] KernelStep* kernel_step() const { return kernel_step_; }
+
   // Asked before a file is opened for writing: no other VM of this host may write to it. Always so,
   // unless the lock was lost while the broker was away; then it is tried again. Errors: kConflict
   // naming the other VM.
@@ -156,6 +167,7 @@ class Broker {
   Result<whitelist::JobRequest> NameJob(const WantedJob& wanted) const;
   [[nodiscard]] whitelist::HeldProbe Probe() const;
   Result<void> CommitEnding(whitelist::Change* change);
+  void Apply(const whitelist::Change& change);
   [[nodiscard]] std::string CreatingLease(const whitelist::Entry& entry) const;
 
   Options options_;
@@ -168,6 +180,7 @@ class Broker {
   std::function<void()> ended_watch_;
   DiskWatch disk_watch_;
   worker::Jobs jobs_;
+  KernelStep* kernel_step_ = nullptr;
   enum class Creation : std::uint8_t { kUnderWay, kUnknown };
   std::map<CanonicalPath, Creation> creations_;
 };

@@ -97,6 +97,23 @@ Broker::Resolved Broker::ResolveHere(const std::string& lease,
   });
 }
 
+Result<Change> Broker::Preview(const whitelist::WantedChain& chain, const Resolved& grants) const {
+  if (!grants) {
+    return tl::make_unexpected(grants.error());
+  }
+  return chain.disk.empty() ? whitelist_.PlanGrants(*grants)
+                            : PlanChainGrant(whitelist_, chain, *grants, options_.drift);
+}
+
+Result<Change> Broker::Preview(const WantedJob& wanted, const Resolved& targets) const {
+  auto request = NameJob(wanted);
+  if (!request || !targets) {
+    return tl::make_unexpected(request ? targets.error() : request.error());
+  }
+  return PlanJobBegin(whitelist_, std::move(*request), *targets, ::time(nullptr))
+      .map([](JobPlan plan) { return std::move(plan.change); });
+}
+
 Result<Change> Broker::Grant(const std::string& lease, const std::vector<WantedGrant>& wanted,
                              SharedSubject subject) {
   return GrantResolved(lease, wanted, ResolveHere(lease, wanted), std::move(subject));

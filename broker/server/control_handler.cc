@@ -12,6 +12,7 @@
 #include "broker/server/control_messages.h"
 #include "broker/server/file_service.h"
 #include "broker/server/job_requests.h"
+#include "broker/server/kernel_step.h"
 
 namespace openhook::server {
 
@@ -87,8 +88,8 @@ class ControlHandler : public PacketHandler {
         Grant(request.grant());
         return std::nullopt;
       case proto::ControlRequest::kRevoke:
-        Revoke(request.revoke(), reply);
-        break;
+        Revoke(request.revoke());
+        return std::nullopt;
       case proto::ControlRequest::kList:
         List(request.list(), reply->mutable_list());
         break;
@@ -105,8 +106,8 @@ class ControlHandler : public PacketHandler {
         Begin(request.job_begin());
         return std::nullopt;
       case proto::ControlRequest::kJobEnd:
-        Finish(EndJob(broker_, request.job_end(), subject_, reply->mutable_job()), reply);
-        break;
+        End(request.job_end());
+        return std::nullopt;
       case proto::ControlRequest::kJobList:
         ListJobs(*broker_, request.job_list(), kMaxListBytes, reply->mutable_job_list());
         break;
@@ -139,12 +140,13 @@ class ControlHandler : public PacketHandler {
     reply->set_reason(error.Message());
   }
 
-  // A request that failed has no body but the reason.
-  static void Finish(const Result<void>& done, proto::ControlReply* reply) {
+  // A request that failed has no body but the reason. True: it did not.
+  static bool Finish(const Result<void>& done, proto::ControlReply* reply) {
     if (!done) {
       reply->clear_body();
       Fail(done.error(), reply);
     }
+    return done.has_value();
   }
 
   AfterReply Greet(const proto::Hello& hello, proto::ControlReply* reply) {
@@ -173,12 +175,34 @@ class ControlHandler : public PacketHandler {
                                                               : whitelist::WhenDrifted::kAskPolicy};
     // A session keeps its handler until the request is answered.
     broker_->Resolve(chain.lease, *wanted, [this, chain, wanted](Broker::Resolved resolved) {
-      FinishGrant(chain.disk.empty()
-                      ? broker_->GrantResolved(chain.lease, *wanted, std::move(resolved), subject_)
-                      : broker_->GrantChainResolved(chain, *wanted, std::move(resolved), subject_),
-                  &reply_);
-      Reply(AfterReply::kContinue);
+      ChangeInStep(
+          broker_, [&] { return broker_->Preview(chain, resolved); },
+          [this, chain, wanted, resolved](const Result<void>& widened) {
+            auto grants = widened ? resolved : tl::make_unexpected(widened.error());
+            return FinishGrant(
+                chain.disk.empty()
+                    ? broker_->GrantResolved(chain.lease, *wanted, std::move(grants), subject_)
+                    : broker_->GrantChainResolved(chain, *wanted, std::move(grants), subject_));
+          },
+          Acknowledge());
     });
+  }
+
+  static Result<whitelist::Change> TakesOnly() { return whitelist::Change(); }
+
+  // The reply to a change, once the kernel follows it.
+  KernelStep::Settled Acknowledge() {
+    return [this](const Result<void>& settled) {
+      if (!settled && reply_.outcome() == proto::OUTCOME_OK) {
+        Error error = settled.error();
+        error.context =
+            "the whitelist is changed, but not yet what the kernel enforces, which "
+            "openhookd goes on trying to change: " +
+            error.context;
+        Finish(tl::make_unexpected(std::move(error)), &reply_);
+      }
+      Reply(AfterReply::kContinue);
+    };
   }
 
   void Begin(const proto::JobBeginRequest& request) {
@@ -188,30 +212,56 @@ class ControlHandler : public PacketHandler {
       return Reply(AfterReply::kContinue);
     }
     broker_->Resolve("", wanted->targets, [this, wanted](Broker::Resolved targets) {
-      Finish(BeginJob(broker_, *wanted, std::move(targets), subject_, reply_.mutable_job()),
-             &reply_);
-      Reply(AfterReply::kContinue);
+      ChangeInStep(
+          broker_, [&] { return broker_->Preview(*wanted, targets); },
+          [this, wanted, targets](const Result<void>& widened) {
+            return Finish(
+                BeginJob(broker_, *wanted, widened ? targets : tl::make_unexpected(widened.error()),
+                         subject_, reply_.mutable_job()),
+                &reply_);
+          },
+          Acknowledge());
     });
   }
 
-  void FinishGrant(const Result<whitelist::Change>& change, proto::ControlReply* reply) {
-    if (!change) {
-      return Fail(change.error(), reply);
-    }
-    // As many as fit; the generation tells that there was more to a change than its list.
-    FillChange(change->generation, *change, kMaxListBytes, reply->mutable_change());
+  void End(const proto::JobEndRequest& request) {
+    ChangeInStep(
+        broker_, TakesOnly,
+        [this, request](const Result<void>&) {
+          return Finish(EndJob(broker_, request, subject_, reply_.mutable_job()), &reply_);
+        },
+        Acknowledge());
   }
 
-  void Revoke(const proto::RevokeRequest& request, proto::ControlReply* reply) {
+  bool FinishGrant(const Result<whitelist::Change>& change) {
+    if (!change) {
+      Fail(change.error(), &reply_);
+      return false;
+    }
+    // As many as fit; the generation tells that there was more to a change than its list.
+    FillChange(change->generation, *change, kMaxListBytes, reply_.mutable_change());
+    return true;
+  }
+
+  void Revoke(const proto::RevokeRequest& request) {
+    ChangeInStep(
+        broker_, TakesOnly,
+        [this, request](const Result<void>&) { return RevokeNow(request, &reply_); },
+        Acknowledge());
+  }
+
+  bool RevokeNow(const proto::RevokeRequest& request, proto::ControlReply* reply) {
     const auto taken = broker_->Revoke(request.lease(),
                                        {request.paths().begin(), request.paths().end()}, subject_);
     if (!taken) {
-      return Fail(taken.error(), reply);
+      Fail(taken.error(), reply);
+      return false;
     }
     whitelist::Change shown;
     shown.added = taken->grants;
     shown.added.insert(shown.added.end(), taken->still_held.begin(), taken->still_held.end());
     FillChange(broker_->whitelist().generation(), shown, kMaxListBytes, reply->mutable_change());
+    return true;
   }
 
   void List(const proto::ListRequest& request, proto::ListReply* reply) {

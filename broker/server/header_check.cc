@@ -7,6 +7,7 @@
 
 #include "broker/base/text.h"
 #include "broker/server/control_messages.h"
+#include "broker/server/kernel_step.h"
 
 namespace openhook::server {
 
@@ -120,17 +121,25 @@ void HeaderCheck::TakeHeaders(const whitelist::ChainRecord& record,
 
 void HeaderCheck::TakeGrants(const whitelist::ChainRecord& record,
                              const std::vector<WantedGrant>& wanted, Broker::Resolved grants) {
-  if (StillConcerns(record)) {
-    if (!grants) {
-      return FinishWithError(record, grants.error());
-    }
-    if (whitelist::FindDrift(record, whitelist::ImagesOf(*grants))) {
-      // Follows, or records the refusal.
-      (void)broker_->GrantChainResolved({record.disk, record.lease, record.writable}, wanted,
-                                        std::move(grants), nullptr);
-    }
+  if (!StillConcerns(record)) {
+    return Finish();
   }
-  Finish();
+  if (!grants) {
+    return FinishWithError(record, grants.error());
+  }
+  if (!whitelist::FindDrift(record, whitelist::ImagesOf(*grants))) {
+    return Finish();
+  }
+  const whitelist::WantedChain chain{record.disk, record.lease, record.writable};
+  ChangeInStep(
+      broker_, [&] { return broker_->Preview(chain, grants); },
+      [this, record, chain, wanted, grants](const Result<void>& widened) {
+        // Follows, or records the refusal.
+        return StillConcerns(record) &&
+               broker_->GrantChainResolved(
+                   chain, wanted, widened ? grants : tl::make_unexpected(widened.error()), nullptr);
+      },
+      [this](const Result<void>&) { Finish(); });
 }
 
 // The record stays as it is: QEMU gets what was granted, and nothing of what was not read.

@@ -31,6 +31,7 @@
 #include "broker/server/open_handler.h"
 #include "broker/server/options.h"
 #include "broker/server/privileges.h"
+#include "broker/server/profile_keeper.h"
 #include "broker/server/syscall_filter.h"
 #include "broker/worker/job_wire.h"
 #include "broker/worker/pool.h"
@@ -98,15 +99,28 @@ Result<void> StartOpenSocket(asio::io_context& loop, Broker* broker, Sockets* so
   return {};
 }
 
-Result<void> StartControlSocket(asio::io_context& loop, Broker* broker, Sockets* sockets) {
+void FillProfile(const ProfileKeeper* keeper, proto::StatusReply* status) {
+  if (keeper != nullptr) {
+    const ProfileKeeper::State state = keeper->state();
+    status->set_profile(state.profile);
+    status->set_profile_in_step(state.in_step);
+    status->set_profile_rules(state.rules);
+    status->set_profile_revision(state.revision);
+    status->set_profile_fault(state.fault);
+  }
+}
+
+Result<void> StartControlSocket(asio::io_context& loop, Broker* broker, const ProfileKeeper* keeper,
+                                Sockets* sockets) {
   const Options& options = broker->options();
-  const FillStatus fill_status = [broker, sockets,
+  const FillStatus fill_status = [broker, keeper, sockets,
                                   started = ::time(nullptr)](proto::StatusReply* status) {
     status->set_started_unix(started);
     status->set_open_sessions(sockets->open->sessions());
     status->set_openat2(fs::MethodInUse() == fs::ResolveMethod::kOpenat2 ? "openat2"
                                                                          : "component walk");
     status->set_landlock_abi(landlock::LandlockAbi());
+    FillProfile(keeper, status);
     const worker::Counts workers = broker->jobs().pool()->counts();
     status->set_io_deadline(static_cast<std::uint32_t>(broker->options().io_deadline.count()));
     status->set_workers_busy(static_cast<std::uint32_t>(workers.busy));
@@ -143,9 +157,13 @@ Result<void> Serve(const Options& options) {
   }
   broker = std::move(*started_broker);
   loop.restart();
+  std::unique_ptr<ProfileKeeper> keeper;
+  if (options.profile == Options::Profile::kAppArmor) {
+    keeper = std::make_unique<ProfileKeeper>(loop, broker.get());
+  }
   Sockets sockets;
   for (const auto& started : {StartOpenSocket(loop, broker.get(), &sockets),
-                              StartControlSocket(loop, broker.get(), &sockets)}) {
+                              StartControlSocket(loop, broker.get(), keeper.get(), &sockets)}) {
     if (!started) {
       return started;
     }
@@ -160,7 +178,9 @@ Result<void> Serve(const Options& options) {
   const HeaderCheck headers(broker.get());
   asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
-  ::sd_notify(0, "READY=1");
+  // Whoever waits for us starts the VM next, for which its profile has to be there.
+  const auto ready = [] { ::sd_notify(0, "READY=1"); };
+  keeper ? keeper->Start(ready) : ready();
   loop.run();
   ::sd_notify(0, "STOPPING=1");
   return {};

@@ -128,7 +128,23 @@ void OpenCall::TakeMade(FileResult result) {
   answer.fd = std::move(result.fd);
   answer.held = std::move(result.held);
   answer.file = KeyOf(*result.identity);
-  Finish(std::move(answer));
+  Deliver(std::move(answer));
+}
+
+// A new file is on no list that the kernel has, so the kernel would drop its descriptor.
+void OpenCall::Deliver(Answer answer) {
+  KernelStep* kernel = broker_->kernel_step();
+  if (kernel == nullptr) {
+    return Finish(std::move(answer));
+  }
+  kernel->Settle([self = shared_from_this(), answer = std::make_shared<Answer>(std::move(answer))](
+                     const Result<void>& settled) {
+    self->Finish(settled ? std::move(*answer)
+                         : Failed(EIO,
+                                  "the file is made, but the kernel does not let the VM have "
+                                  "it yet: " +
+                                      settled.error().Message()));
+  });
 }
 
 void OpenCall::TakeNotMade(const FileResult& result) {

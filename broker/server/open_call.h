@@ -44,6 +44,7 @@ class OpenCall : public std::enable_shared_from_this<OpenCall> {
   void TakeMade(worker::FileResult result);
   void TakeNotMade(const worker::FileResult& result);
   void Undo(const FileIdentity& identity);
+  void Deliver(Answer answer);
   void Finish(Answer answer);
 
   Broker* broker_;

@@ -30,6 +30,7 @@ struct Words {
   std::string vm_user = "libvirt-qemu";
   std::string control_group;
   std::string peer_label;
+  std::string profile = "none";
   std::string drift = "pool";
   std::vector<std::string> pools;
   unsigned io_deadline = 10;
@@ -157,6 +158,8 @@ Result<Options> FromWords(const Words& words) {
     return tl::make_unexpected(drift.error());
   }
   options.drift = std::move(*drift);
+  options.profile =
+      words.profile == "apparmor" ? Options::Profile::kAppArmor : Options::Profile::kNone;
   options.io_deadline = std::chrono::seconds(words.io_deadline);
   return options;
 }
@@ -176,6 +179,11 @@ void Declare(CLI::App* app, Words* words) {
                   "group (name or number) whose members may use the control socket beside root");
   app->add_option("--peer-label", words->peer_label,
                   "security label that an open client must have, exactly");
+  app->add_option("--profile", words->profile,
+                  "what the kernel has to enforce before a change is acknowledged: none, or "
+                  "apparmor (the profile libvirt-UUID, by openhook-loader)")
+      ->check(CLI::IsMember({"none", "apparmor"}))
+      ->capture_default_str();
   app->add_option("--drift", words->drift,
                   "what to do when headers of a disk lead to a file that no job explains: pool "
                   "(follow beside known files and in pools), strict, trust")

@@ -27,6 +27,9 @@ struct Options {
   std::optional<gid_t> control_group;
   std::optional<std::string> peer_label;
   whitelist::DriftRules drift;
+  // What is kept in step with the whitelist in the kernel.
+  enum class Profile : std::uint8_t { kNone, kAppArmor };
+  Profile profile = Profile::kNone;
   std::chrono::seconds io_deadline{10};  // for a file system that does not answer
 
   [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }
@@ -36,6 +39,7 @@ struct Options {
   }
   [[nodiscard]] std::string VmRunDir() const { return run_dir + "/" + vm; }
   [[nodiscard]] std::string OpenSocket() const { return VmRunDir() + "/open.sock"; }
+  [[nodiscard]] std::string LoaderSocket() const { return VmRunDir() + "/loader.sock"; }
   [[nodiscard]] std::string ControlSocket() const { return VmRunDir() + "/control.sock"; }
 };
 

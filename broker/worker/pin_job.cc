@@ -2,9 +2,7 @@
 
 #include "broker/worker/pin_job.h"
 
-#include <iterator>
-
-#include "broker/base/system_paths.h"
+#include "broker/base/forbidden_paths.h"
 #include "broker/base/text.h"
 #include "broker/fs/create.h"
 #include "broker/fs/identity.h"
@@ -14,34 +12,6 @@
 namespace openhook::worker {
 
 namespace {
-
-// What a VM must never be given, whoever asks: the kernel's own file systems, the memory of the
-// host, the system's configuration and keys. An image header that a VM rewrote may name them, and
-// whoever grants a chain may not look closely.
-constexpr std::string_view kForbiddenTrees[] = {
-    "/proc", "/sys", "/etc", "/boot", "/dev/mem", "/dev/kmem", "/dev/port", "/root/.ssh",
-};
-constexpr std::string_view kForbiddenComponents[] = {"/.ssh/", "/.gnupg/"};
-
-Result<void> CheckNotForbidden(const CanonicalPath& path,
-                               const std::vector<std::string>& forbidden) {
-  std::vector<std::string_view> trees(std::begin(kForbiddenTrees), std::end(kForbiddenTrees));
-  trees.insert(trees.end(), forbidden.begin(), forbidden.end());
-  for (const std::string_view tree : trees) {
-    if (IsBeneath(path.str(), tree)) {
-      return Fail(ErrorCode::kPermission, "nothing below " + Quote(tree) +
-                                              " is ever given to a VM; " + Quote(path.str()) +
-                                              " is there");
-    }
-  }
-  for (const std::string_view component : kForbiddenComponents) {
-    if (path.str().find(component) != std::string::npos) {
-      return Fail(ErrorCode::kPermission,
-                  "keys of users are never given to a VM: " + Quote(path.str()));
-    }
-  }
-  return {};
-}
 
 Result<void> CheckExpected(const PinWish& wish, const FileIdentity& found) {
   if (wish.expected_ino == 0 ||

@@ -18,6 +18,7 @@ LAYERS: dict[str, set[str]] = {
     "broker/base": set(),
     "proto": {"broker/base"},
     "policy/profile": {"broker/base"},
+    "policy/label": {"broker/base"},
     "broker/sandbox": {"broker/base"},
     "broker/fs": {"broker/base"},
     "broker/worker": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/chain"},
@@ -28,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "broker/audit": {"broker/base", "broker/fs"},
     "broker/server": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/worker", "broker/whitelist",
                       "broker/store", "broker/audit", "policy/profile"},
+    "policy/loader": {"broker/base", "proto", "broker/fs", "policy/profile", "policy/label"},
     "broker/client": {"broker/base", "proto", "broker/fs"},
     "broker/domain": {"broker/base"},
     "broker/plan": {"broker/base", "proto", "broker/domain", "broker/sandbox", "policy/profile"},
@@ -47,7 +49,8 @@ PATH_CALLS = re.compile(
     r"unlinkat|rename|renameat|mkdir|opendir|truncate|chmod|link|symlink|mknod)\s*\(|"
     r"std::filesystem|std::[io]?fstream|std::fopen|"
     r"(?<![\w:>.])(system|popen|fopen|realpath|opendir)\s*\(")
-PATH_ROOMS = ("broker/fs/", "qemu-shim/", "policy/profile/landlock", "tests/")
+PATH_ROOMS = ("broker/fs/", "qemu-shim/", "policy/profile/landlock",
+              "policy/loader/kernel_policy", "tests/")
 # Sockets have to be unlinked, owned and given a mode by name, in the directory made for them.
 PATH_EXCEPTIONS = {"broker/server/listener.cc": {"chmod"}, "broker/relay/sockets.cc": {"chmod"}}
 PACKET_CALLS = re.compile(r"\b(sendmsg|recvmsg|sendmmsg|recvmmsg)\s*\(")
