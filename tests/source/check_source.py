@@ -19,6 +19,7 @@ LAYERS: dict[str, set[str]] = {
     "proto": {"broker/base"},
     "policy/profile": {"broker/base"},
     "broker/sandbox": {"broker/base"},
+    "policy/label": {"broker/base"},
     "broker/fs": {"broker/base"},
     "broker/worker": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/chain"},
     "broker/image": {"broker/base"},
