@@ -53,9 +53,8 @@ class AppArmorPeer : public PeerLabel {
     return {};
   }
 
-  // In complain mode, which was accepted then, the kernel refuses nothing either.
   [[nodiscard]] Result<void> MayUse(std::string_view path, FileUses uses) const override {
-    if (text_ == demand_->profile + " (complain)") {
+    if (OnlyComplains()) {
       return {};
     }
     const auto allowed = AllowedByAppArmor(demand_->profile, path, uses);
@@ -73,6 +72,14 @@ class AppArmorPeer : public PeerLabel {
   }
 
  private:
+  // The kernel refuses nothing then either. The mode may have changed since the peer connected.
+  [[nodiscard]] bool OnlyComplains() const {
+    if (demand_->complain == ComplainMode::kRefused || !process_ || !*process_) {
+      return false;
+    }
+    const auto label = (*process_)->Label().and_then(ParseAppArmorLabel);
+    return label && label->mode == AppArmorMode::kComplain;
+  }
   static std::string WithoutNewline(std::string text) {
     if (!text.empty() && text.back() == '\n') {
       text.pop_back();

@@ -64,6 +64,12 @@ bool HasPeerPidfds(const UniqueFd& socket) { return KeptPidfd(socket).IsValid();
 // An open file of /proc/PID belongs to that process for good, whoever has the number later; the
 // pidfd makes sure that the name led to it.
 Result<PeerProcess> PeerProcess::Open(pid_t pid, const UniqueFd& pidfd) {
+  if (pid <= 0) {
+    return Fail(
+        ErrorCode::kNotFound,
+        "the peer is in a PID namespace that cannot be seen from here; run openhookd in the "
+        "host's, or in that of QEMU");
+  }
   UniqueFd attribute = OpenAttribute(pid);
   const int reason = errno;
   if (HasEnded(pidfd)) {

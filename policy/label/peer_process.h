@@ -23,7 +23,7 @@ bool HasPeerPidfds(const UniqueFd& socket);
 
 class PeerProcess {
  public:
-  // `pidfd` is of the process `pid`. Errors: kNotFound when it has ended; kLimit.
+  // `pidfd` is of the process `pid`. Errors: kNotFound when it has ended, or cannot be seen (0).
   static Result<PeerProcess> Open(pid_t pid, const UniqueFd& pidfd);
 
   // The label that it has at this moment, in the words of /proc/PID/attr/current. Errors: kNotFound

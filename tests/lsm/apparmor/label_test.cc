@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <thread>
@@ -31,8 +32,22 @@ const std::string kInProfile = "as=" + kVmProfile;
 
 std::string VmRules() {
   return "  /tmp/openhook-*/files/{disk,second} rwk,\n  /tmp/openhook-*/files/base rk,\n"
+         "  /tmp/openhook-*/files/{listed,bound-listed}/** rwk,\n"
          "  /tmp/openhook-*/go r,\n  " +
          std::string(kEscaping) + " Ux,\n";
+}
+
+// Not one to ship: here it only matters that there is one.
+std::string BrokerProfile() {
+  return std::string("profile openhookd ") + OPENHOOKD + R"( flags=(attach_disconnected) {
+  capability,
+  network,
+  ptrace (read),
+  signal,
+  /** rwkl,
+  /{,usr/}lib{,64}/** mr,
+  )" + OPENHOOKD +
+         " mr,\n}\n";
 }
 
 // Whether the kernel keeps the label of who made a socket, Linux 6.17.
@@ -231,15 +246,7 @@ TEST_F(AppArmorLabelTest, UncheckedServesAnyLabelAndSaysSo) {
 // drop the rest shows where the broker does not look.
 TEST_F(AppArmorLabelTest, AConfinedBrokerRefusesWhatTheKernelWouldDrop) {
   broker_.reset();
-  LoadProfile(std::string("profile openhookd ") + OPENHOOKD + R"( flags=(attach_disconnected) {
-  capability,
-  network,
-  ptrace (read),
-  signal,
-  /** rwkl,
-  /{,usr/}lib{,64}/** mr,
-  )" + OPENHOOKD +
-              " mr,\n}\n");
+  LoadProfile(BrokerProfile());
   StartBroker({});
   EXPECT_THAT(Status().label_sentence(),
               HasSubstr("each hand-over again, openhookd being 'openhookd"));
@@ -249,6 +256,54 @@ TEST_F(AppArmorLabelTest, AConfinedBrokerRefusesWhatTheKernelWouldDrop) {
   StartBroker({}, Labels::kUnchecked);
   EXPECT_THAT(InProfile({"write=" + disk_, "write=" + base_, "read=" + unlisted_}),
               ElementsAre("greet: ok", "write: ok", "write: lost", "read: lost"));
+  broker_.reset();
+  RemoveProfile("openhookd");
+}
+
+// By which name a file is opened decides, for the broker and for the kernel alike.
+class FileNamesTest : public AppArmorLabelTest {
+ protected:
+  static constexpr std::array kNames{"bound-listed/file", "bound-unlisted/file", "link",
+                                     "hard-link"};
+
+  // Of a confined broker: a client's answers for kNames.
+  std::vector<std::string> Answers(Labels labels) {
+    StartBroker({}, labels);
+    const std::filesystem::path files = broker_->files();
+    for (const char* name : {"listed", "elsewhere", "bound-listed", "bound-unlisted"}) {
+      std::filesystem::create_directory(files / name);
+    }
+    broker_->WriteFile("listed/file", "x");
+    broker_->WriteFile("elsewhere/file", "x");
+    Bind(files / "elsewhere", files / "bound-listed");
+    Bind(files / "listed", files / "bound-unlisted");
+    std::filesystem::create_symlink(files / "disk", files / "link");
+    std::filesystem::create_hard_link(files / "base", files / "hard-link");
+    std::vector<std::string> steps;
+    for (const char* name : kNames) {
+      broker_->Grant(files / name, proto::GRANT_ACCESS_READ);
+      steps.push_back("read=" + (files / name).string());
+    }
+    std::vector<std::string> lines = InProfile(steps);
+    EXPECT_EQ(::umount((files / "bound-listed").c_str()), 0);
+    EXPECT_EQ(::umount((files / "bound-unlisted").c_str()), 0);
+    return lines;
+  }
+
+ private:
+  static void Bind(const std::filesystem::path& what, const std::filesystem::path& where) {
+    EXPECT_EQ(::mount(what.c_str(), where.c_str(), nullptr, MS_BIND, nullptr), 0);
+  }
+};
+
+TEST_F(FileNamesTest, TheBrokersAnswerIsTheKernels) {
+  broker_.reset();
+  LoadProfile(BrokerProfile());
+  const auto denied = HasSubstr("read: errno 13, the security profile");
+  EXPECT_THAT(Answers(Labels::kAsTheKernelHas),
+              ElementsAre("greet: ok", "read: ok", denied, "read: ok", denied));
+  EXPECT_THAT(Answers(Labels::kUnchecked),
+              ElementsAre("greet: ok", "read: ok", "read: lost", "read: ok", "read: lost"));
   broker_.reset();
   RemoveProfile("openhookd");
 }

@@ -62,6 +62,7 @@ TEST(PeerProcess, OneThatHasEndedIsNobody) {
   ASSERT_FALSE(process);
   EXPECT_EQ(process.error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(PeerProcess::Open(::getpid(), UniqueFd())) << "no pidfd could be had";
+  EXPECT_FALSE(PeerProcess::Open(0, sleeper.pidfd())) << "of another PID namespace";
 }
 
 TEST(PeerProcess, ThatEndsLaterHasNoLabelAnyMoreThoughItsZombieHas) {
