@@ -20,12 +20,18 @@ namespace openhook::label {
 
 namespace {
 
-// -1 with errno ENOPROTOOPT: this kernel keeps none.
-UniqueFd KeptPidfd(const UniqueFd& socket) {
+struct KeptPidfd {
+  UniqueFd fd;
+  int failure = 0;  // ENOPROTOOPT: this kernel keeps none
+};
+
+KeptPidfd ReadKeptPidfd(const UniqueFd& socket) {
   int pidfd = -1;
   socklen_t bytes = sizeof(pidfd);
-  return ::getsockopt(socket.Get(), SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes) == 0 ? UniqueFd(pidfd)
-                                                                                   : UniqueFd();
+  if (::getsockopt(socket.Get(), SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes) != 0) {
+    return {UniqueFd(), errno};
+  }
+  return {UniqueFd(pidfd), 0};
 }
 
 // A pidfd is readable once its process has ended (pidfd_open(2)).
@@ -52,14 +58,14 @@ tl::unexpected<Error> Ended() {
 }  // namespace
 
 UniqueFd OpenPeerPidfd(const UniqueFd& socket, pid_t pid) {
-  UniqueFd kept = KeptPidfd(socket);
-  if (kept.IsValid() || errno != ENOPROTOOPT || pid <= 0) {
-    return kept;
+  KeptPidfd kept = ReadKeptPidfd(socket);
+  if (kept.failure != ENOPROTOOPT || pid <= 0) {
+    return std::move(kept.fd);
   }
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
 }
 
-bool HasPeerPidfds(const UniqueFd& socket) { return KeptPidfd(socket).IsValid(); }
+bool HasPeerPidfds(const UniqueFd& socket) { return ReadKeptPidfd(socket).fd.IsValid(); }
 
 // An open file of /proc/PID belongs to that process for good, whoever has the number later; the
 // pidfd makes sure that the name led to it.

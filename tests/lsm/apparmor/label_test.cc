@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -320,18 +321,25 @@ TEST_F(AppArmorLabelTest, WithoutAWayToAskTheKernelTheBrokerDoesNotStart) {
   EXPECT_THAT(said, HasSubstr("mount securityfs on /sys/kernel/security"));
 }
 
-// What docs/specification.md says of it.
+// What docs/specification.md says of it. The two take turns, and the fastest of each counts: a
+// guest stands still when its host has other work.
 TEST_F(AppArmorLabelTest, TheChecksOfAnOpenCostLessThanTheRestOfIt) {
-  const std::string timing = "time=2000:";
-  const auto checked = InProfile({"read=" + disk_, timing + disk_});
-  StartBroker({}, Labels::kUnchecked);
-  const auto unchecked = InProfile({"read=" + disk_, timing + disk_});
-  ASSERT_EQ(checked.size(), 3U);
-  ASSERT_EQ(unchecked.size(), 3U);
-  const double ratio = std::stod(checked[2]) / std::stod(unchecked[2]);
-  std::printf("an open with label checks: %s ns, without: %s ns, ratio %.2f\n", checked[2].c_str(),
-              unchecked[2].c_str(), ratio);
-  EXPECT_LT(ratio, 2.0);
+  const auto fastest = [this](double* least) {
+    const auto lines = InProfile({"read=" + disk_, "time=300:" + disk_});
+    ASSERT_EQ(lines.size(), 3U);
+    *least = std::min(*least, std::stod(lines[2]));
+  };
+  double checked = 1e12;
+  double unchecked = 1e12;
+  for (int round = 0; round < 5; ++round) {
+    StartBroker({});
+    fastest(&checked);
+    StartBroker({}, Labels::kUnchecked);
+    fastest(&unchecked);
+  }
+  std::printf("an open with label checks: %.0f ns, without: %.0f ns, ratio %.2f\n", checked,
+              unchecked, checked / unchecked);
+  EXPECT_LT(checked / unchecked, 2.0);
 }
 
 }  // namespace
