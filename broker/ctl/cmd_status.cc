@@ -18,11 +18,10 @@ namespace openhook::ctl {
 
 namespace {
 
-std::string PeerLabelFact(const proto::StatusReply& status) {
-  if (status.peer_label().empty()) {
-    return "not demanded: any process of the VM's uid may ask (openhookd --peer-label sets one)";
-  }
-  return fmt::format("demanded: a client of open.sock must be labelled {}", status.peer_label());
+// A broker of an earlier version checks no labels and tells nothing of them.
+std::string LabelsFact(const proto::StatusReply& status) {
+  return status.label_sentence().empty() ? "not told by this broker: count on the uid only"
+                                         : status.label_sentence();
 }
 
 // Said plainly where something hangs: it is the reason for what the VM sees.
@@ -78,8 +77,8 @@ std::string RenderStatus(const proto::StatusReply& status) {
        {"Sockets", status.run_dir()},
        {"Paths resolved by", status.openat2()},
        {"Workers", WorkersFact(status)},
-       {"Peer label", PeerLabelFact(status)},
        {"AppArmor profile", ProfileFact(status)},
+       {"Labels", LabelsFact(status)},
        {"Landlock", LandlockFactLine(status.landlock_abi())}});
   for (const landlock::LandlockFact& fact : landlock::DescribeLandlock(status.landlock_abi())) {
     text +=

@@ -214,6 +214,9 @@ Json StatusToJson(const proto::StatusReply& status) {
   json["vm_uid"] = status.vm_uid();
   json["peer_label_demanded"] = !status.peer_label().empty();
   json["peer_label"] = status.peer_label();
+  json["security_module"] = status.security_module();
+  json["label_level"] = status.label_level();
+  json["label_sentence"] = status.label_sentence();
   json["running_jobs"] = status.running_jobs();
   json["ended_held"] = status.ended_held();
   json["profile"] = {{"name", status.profile()},

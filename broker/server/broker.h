@@ -27,6 +27,8 @@
 #include "broker/whitelist/job_plan.h"
 #include "broker/whitelist/whitelist.h"
 #include "broker/worker/jobs.h"
+#include "policy/label/label.h"
+#include "policy/label/unchecked.h"
 
 namespace openhook::server {
 
@@ -148,6 +150,10 @@ class Broker {
   // naming the other VM.
   Result<void> EnsureWriteLock(const FileIdentity& identity) { return locks_.Ensure(identity); }
 
+  // By which the labels of peers and files are checked. Until then nothing is.
+  void CheckLabels(std::unique_ptr<label::BackEnd> labels) { labels_ = std::move(labels); }
+  [[nodiscard]] const label::BackEnd& labels() const { return *labels_; }
+
   [[nodiscard]] const worker::Jobs& jobs() const { return jobs_; }
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const whitelist::Whitelist& whitelist() const { return whitelist_; }
@@ -181,6 +187,8 @@ class Broker {
   DiskWatch disk_watch_;
   worker::Jobs jobs_;
   KernelStep* kernel_step_ = nullptr;
+  std::unique_ptr<label::BackEnd> labels_ =
+      label::MakeUnchecked(label::Module::kNone, "no security module was looked for");
   enum class Creation : std::uint8_t { kUnderWay, kUnknown };
   std::map<CanonicalPath, Creation> creations_;
 };

@@ -27,13 +27,16 @@ constexpr std::size_t kMaxListBytes = limits::kMaxControlPacket - kReplyOverhead
 class ControlHandler : public PacketHandler {
  public:
   ControlHandler(Broker* broker, const Result<Peer>& peer, PushPacket push, FillStatus fill_status)
-      : broker_(broker), push_(std::move(push)), fill_status_(std::move(fill_status)) {
+      : broker_(broker),
+        push_(std::move(push)),
+        fill_status_(std::move(fill_status)),
+        demanded_label_(broker->labels().Demanded()) {
     auto subject = std::make_shared<audit::Subject>();
     if (peer) {
       *subject = {peer->pid, peer->uid, peer->gid, peer->label.value_or("")};
     }
     subject_ = std::move(subject);
-    const auto checked = peer ? CheckPeer(*peer, {::geteuid(), broker->options().control_group, {}})
+    const auto checked = peer ? CheckPeer(*peer, {::geteuid(), broker->options().control_group})
                               : Result<void>(tl::make_unexpected(peer.error()));
     if (!checked) {
       refusal_ = checked.error().Message();
@@ -298,7 +301,11 @@ class ControlHandler : public PacketHandler {
     reply->set_state_dir(options.state_dir);
     reply->set_run_dir(options.run_dir);
     reply->set_vm_uid(options.vm_uid);
-    reply->set_peer_label(options.peer_label.value_or(""));
+    const label::Level& level = broker_->labels().level();
+    reply->set_peer_label(level.demanded);
+    reply->set_security_module(std::string(ToString(level.module)));
+    reply->set_label_level(std::string(ToString(level.checked)));
+    reply->set_label_sentence(level.sentence);
     const auto& jobs = broker_->whitelist().jobs();
     reply->set_running_jobs(
         static_cast<std::uint64_t>(std::count_if(jobs.begin(), jobs.end(), [](const auto& job) {
@@ -313,7 +320,7 @@ class ControlHandler : public PacketHandler {
     OpenIntent intent;
     intent.access = request.write() || request.create() ? Access::kReadWrite : Access::kRead;
     intent.create = request.create();
-    ExplainOpen(broker_, {request.path(), ""}, intent,
+    ExplainOpen({broker_, demanded_label_.get()}, {request.path(), ""}, intent,
                 [this, path = request.path()](const Answer& answer) {
                   FinishExplain(path, answer, reply_.mutable_explain());
                   Reply(AfterReply::kContinue);
@@ -409,6 +416,7 @@ class ControlHandler : public PacketHandler {
   Broker* broker_;
   PushPacket push_;
   FillStatus fill_status_;
+  std::unique_ptr<label::PeerLabel> demanded_label_;  // what Explain asks for
   SharedSubject subject_;
   std::string refusal_;
   bool greeted_ = false;

@@ -10,10 +10,11 @@ namespace openhook::server {
 
 namespace {
 
-// Every session may have its socket and the descriptor that it is sent; the store, the logs, the
+// Every session may have its socket and the descriptor that it is sent, one of QEMU's also two for
+// its peer's process; the store, the logs, the
 // listeners and the loop have theirs.
 constexpr std::size_t kForServing =
-    2 * (limits::kMaxOpenSessions + limits::kMaxControlSessions) + 64;
+    4 * limits::kMaxOpenSessions + 2 * limits::kMaxControlSessions + 64;
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/server/decided_job.h"
+#include "broker/server/label_check.h"
 #include "broker/server/open_call.h"
 
 namespace openhook::server {
@@ -54,16 +55,20 @@ Answer UnlessLocked(Broker* broker, const Decision& decision, FileResult result,
   return AnswerTo(decision, std::move(result));
 }
 
-// A request of one job. `decide` is asked again when a worker's answer comes; `answer` makes the
-// answer of the decision and the result.
+// A request of one job, that uses the file as `uses` says. `decide` is asked again when a worker's
+// answer comes; `answer` makes the answer of the decision and the result.
 template <class Decide, class MakeAnswer>
-void AskOnce(Broker* broker, const AskedName& name, FileJobKind kind, Decide decide,
-             MakeAnswer make_answer, AnswerDone done) {
+void AskOnce(const Asking& asking, const AskedName& name, FileJobKind kind, label::FileUses uses,
+             Decide decide, MakeAnswer make_answer, AnswerDone done) {
+  Broker* const broker = asking.broker;
   const Decision decision = decide(name);
   // Taken now: carrying it out may change the whitelist, and with it the entry.
   Leases leases = LeasesOf(decision);
   if (auto answer = AnswerAtOnce(decision)) {
     return done(WithLeases(std::move(*answer), std::move(leases)));
+  }
+  if (auto refused = RefuseByLabel(*asking.peer, decision, uses)) {
+    return done(WithLeases(std::move(*refused), std::move(leases)));
   }
   const DecidedJob job(decision, kind, nullptr);
   if (!NeedsWorker(*broker, decision)) {
@@ -81,10 +86,14 @@ void AskOnce(Broker* broker, const AskedName& name, FileJobKind kind, Decide dec
 
 }  // namespace
 
-void Open(Broker* broker, const AskedName& name, const OpenIntent& intent, AnswerDone done) {
+void Open(const Asking& asking, const AskedName& name, const OpenIntent& intent, AnswerDone done) {
+  Broker* const broker = asking.broker;
   const Decision decision = DecideOpen(broker->whitelist(), name, intent);
   if (auto answer = AnswerAtOnce(decision)) {
     return done(WithLeases(std::move(*answer), LeasesOf(decision)));
+  }
+  if (auto refused = RefuseByLabel(*asking.peer, decision, UsesOf(intent))) {
+    return done(WithLeases(std::move(*refused), LeasesOf(decision)));
   }
   if (intent.access != Access::kRead && decision.step == Step::kUseExisting) {
     if (auto refused = RefuseWriting(broker, decision)) {
@@ -92,27 +101,31 @@ void Open(Broker* broker, const AskedName& name, const OpenIntent& intent, Answe
     }
   }
   if (decision.step == Step::kCreate || NeedsWorker(*broker, decision)) {
-    return std::make_shared<OpenCall>(broker, name, intent, std::move(done))->Start(decision);
+    return std::make_shared<OpenCall>(asking, name, intent, std::move(done))->Start(decision);
   }
   const DecidedJob job(decision, FileJobKind::kOpen, &intent);
   FileResult result = worker::Perform(job.job());
   if (OpenCall::MeansMaking(decision, intent, result)) {
-    return std::make_shared<OpenCall>(broker, name, intent, std::move(done))->StartMaking(decision);
+    return std::make_shared<OpenCall>(asking, name, intent, std::move(done))->StartMaking(decision);
   }
   done(WithLeases(AnswerTo(decision, std::move(result)), LeasesOf(decision)));
 }
 
-void Stat(Broker* broker, const AskedName& name, AnswerDone done) {
+// What a file is like may be known of whatever is granted.
+void Stat(const Asking& asking, const AskedName& name, AnswerDone done) {
   AskOnce(
-      broker, name, FileJobKind::kStat,
-      [broker](const AskedName& asked) { return DecideStat(broker->whitelist(), asked); }, AnswerTo,
-      std::move(done));
+      asking, name, FileJobKind::kStat, {},
+      [broker = asking.broker](const AskedName& asked) {
+        return DecideStat(broker->whitelist(), asked);
+      },
+      AnswerTo, std::move(done));
 }
 
-void CheckAccess(Broker* broker, const AskedName& name, const whitelist::AskedAccess& asked,
+void CheckAccess(const Asking& asking, const AskedName& name, const whitelist::AskedAccess& asked,
                  AnswerDone done) {
+  Broker* const broker = asking.broker;
   AskOnce(
-      broker, name, FileJobKind::kCheck,
+      asking, name, FileJobKind::kCheck, UsesOf(asked),
       [broker, asked](const AskedName& again) {
         return DecideAccess(broker->whitelist(), again, asked);
       },
@@ -122,9 +135,10 @@ void CheckAccess(Broker* broker, const AskedName& name, const whitelist::AskedAc
       std::move(done));
 }
 
-void Unlink(Broker* broker, const AskedName& name, AnswerDone done) {
+void Unlink(const Asking& asking, const AskedName& name, AnswerDone done) {
+  Broker* const broker = asking.broker;
   AskOnce(
-      broker, name, FileJobKind::kUnlink,
+      asking, name, FileJobKind::kUnlink, {label::FileUse::kDelete},
       [broker](const AskedName& asked) { return DecideUnlink(broker->whitelist(), asked); },
       [broker](const Decision& decision, FileResult result) {
         if (decision.step == Step::kUseExisting && !result.error) {
@@ -138,9 +152,11 @@ void Unlink(Broker* broker, const AskedName& name, AnswerDone done) {
       std::move(done));
 }
 
-void ExplainOpen(Broker* broker, const AskedName& name, const OpenIntent& intent, AnswerDone done) {
+void ExplainOpen(const Asking& asking, const AskedName& name, const OpenIntent& intent,
+                 AnswerDone done) {
+  Broker* const broker = asking.broker;
   AskOnce(
-      broker, name, FileJobKind::kCheck,
+      asking, name, FileJobKind::kCheck, UsesOf(intent),
       [broker, intent](const AskedName& asked) {
         return DecideOpen(broker->whitelist(), asked, intent);
       },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Carries out one request on a file: the decision, its step on the file system, and the answer.
+// The whitelist decides first, then the security module, then the file is looked at.
 // Files on local file systems are answered before the function returns. For others a worker process
 // is asked, and the answer comes later; the whitelist may have changed by then, so it decides
 // again.
@@ -20,16 +21,22 @@ namespace openhook::server {
 // Called exactly once, perhaps before the function that takes it returns.
 using AnswerDone = std::function<void(Answer)>;
 
-void Open(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent,
+// Who asks, and for what: the label has to outlive the request.
+struct Asking {
+  Broker* broker;
+  const label::PeerLabel* peer;
+};
+
+void Open(const Asking& asking, const whitelist::AskedName& name, const OpenIntent& intent,
           AnswerDone done);
-void Stat(Broker* broker, const whitelist::AskedName& name, AnswerDone done);
-void CheckAccess(Broker* broker, const whitelist::AskedName& name,
+void Stat(const Asking& asking, const whitelist::AskedName& name, AnswerDone done);
+void CheckAccess(const Asking& asking, const whitelist::AskedName& name,
                  const whitelist::AskedAccess& asked, AnswerDone done);
-void Unlink(Broker* broker, const whitelist::AskedName& name, AnswerDone done);
+void Unlink(const Asking& asking, const whitelist::AskedName& name, AnswerDone done);
 
 // What Open() would answer, without opening, creating or truncating anything. As Open(), it takes a
 // lock for writing that is missing, if that can be had.
-void ExplainOpen(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent,
+void ExplainOpen(const Asking& asking, const whitelist::AskedName& name, const OpenIntent& intent,
                  AnswerDone done);
 
 }  // namespace openhook::server

@@ -265,7 +265,7 @@ std::set<FileKey> Listener::FilesInFlight() const {
 }
 
 void Listener::SpawnSession(UniqueFd socket) {
-  const Result<Peer> peer = ReadPeer(socket.Get());
+  const Result<Peer> peer = ReadPeer(socket);
   auto session = std::make_shared<Session>(socket_.get_executor(), std::move(socket));
   const std::weak_ptr<Session> weak(session);
   const PushPacket push = [weak](const std::string& packet) {

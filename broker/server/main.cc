@@ -35,6 +35,8 @@
 #include "broker/server/syscall_filter.h"
 #include "broker/worker/job_wire.h"
 #include "broker/worker/pool.h"
+#include "policy/label/choose.h"
+#include "policy/label/detect.h"
 #include "policy/profile/landlock.h"
 
 namespace openhook::server {
@@ -146,6 +148,10 @@ Result<void> Serve(const Options& options) {
   if (auto prepared = PrepareDirectories(options); !prepared) {
     return prepared;
   }
+  auto labels = label::Choose(options.label, label::ReadKernelFacts());
+  if (!labels) {
+    return tl::make_unexpected(labels.error());
+  }
   RaiseDescriptorLimit();
   // Ends last: the sessions, which the loop holds, refer to it until they are gone.
   std::unique_ptr<Broker> broker;
@@ -156,6 +162,7 @@ Result<void> Serve(const Options& options) {
     return tl::make_unexpected(started_broker.error());
   }
   broker = std::move(*started_broker);
+  broker->CheckLabels(std::move(*labels));
   loop.restart();
   std::unique_ptr<ProfileKeeper> keeper;
   if (options.profile == Options::Profile::kAppArmor) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/base/text.h"
+#include "broker/server/label_check.h"
 
 namespace openhook::server {
 
@@ -15,9 +16,10 @@ using whitelist::Step;
 using worker::FileJobKind;
 using worker::FileResult;
 
-OpenCall::OpenCall(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent,
+OpenCall::OpenCall(const Asking& asking, const whitelist::AskedName& name, const OpenIntent& intent,
                    AnswerDone done)
-    : broker_(broker),
+    : broker_(asking.broker),
+      peer_(asking.peer),
       path_(name.path),
       cwd_(name.cwd),
       intent_(intent),
@@ -26,6 +28,21 @@ OpenCall::OpenCall(Broker* broker, const whitelist::AskedName& name, const OpenI
 
 Decision OpenCall::Decide() const {
   return DecideOpen(broker_->whitelist(), {path_, cwd_}, intent_);
+}
+
+// Nothing when the file may be given as it was when the file system was asked. Where that took its
+// time, the peer and its profile may have changed as well.
+std::optional<Answer> OpenCall::AnswerIfChanged(const Decision& now) const {
+  if (auto other = asked_->AnswerIfOther(now)) {
+    return other;
+  }
+  if (jobs_.pool() == nullptr) {
+    return std::nullopt;
+  }
+  if (auto confirmed = peer_->Confirm(); !confirmed) {
+    return Denied(Rule::kLabelDenies, confirmed.error().Message());
+  }
+  return RefuseByLabel(*peer_, now, UsesOf(intent_));
 }
 
 bool OpenCall::MeansMaking(const Decision& decision, const OpenIntent& intent,
@@ -74,7 +91,7 @@ void OpenCall::Run(const Decision& decision, FileJobKind kind, Next next) {
 
 void OpenCall::TakeOpened(FileResult result) {
   const Decision now = Decide();
-  if (auto other = asked_->AnswerIfOther(now)) {
+  if (auto other = AnswerIfChanged(now)) {
     return Finish(std::move(*other));
   }
   if (MeansMaking(now, intent_, result)) {
@@ -85,7 +102,7 @@ void OpenCall::TakeOpened(FileResult result) {
 
 void OpenCall::TakeLook(FileResult result) {
   const Decision now = Decide();
-  if (auto other = asked_->AnswerIfOther(now)) {
+  if (auto other = AnswerIfChanged(now)) {
     return Finish(std::move(*other));
   }
   if (result.error) {
@@ -99,6 +116,11 @@ void OpenCall::TakeLook(FileResult result) {
 }
 
 void OpenCall::Make(const Decision& decision) {
+  Decision make = decision;
+  make.step = Step::kCreate;
+  if (auto refused = RefuseByLabel(*peer_, make, UsesOf(intent_))) {
+    return Finish(std::move(*refused));
+  }
   const auto name = CanonicalPath::Parse(decision.path);
   const bool left_over = name && broker_->MayBeUnfinished(*name);
   auto creating = broker_->AnnounceCreation(decision, intent_);
@@ -106,8 +128,6 @@ void OpenCall::Make(const Decision& decision) {
     return Finish(FromError(creating.error(), Rule::kIdentityChanged));
   }
   creating_ = std::move(*creating);
-  Decision make = decision;
-  make.step = Step::kCreate;
   Run(make, left_over ? FileJobKind::kReplace : FileJobKind::kCreate, &OpenCall::TakeMade);
 }
 
@@ -116,7 +136,7 @@ void OpenCall::TakeMade(FileResult result) {
     return TakeNotMade(result);
   }
   const Decision now = Decide();
-  if (auto other = asked_->AnswerIfOther(now)) {
+  if (auto other = AnswerIfChanged(now)) {
     Undo(*result.identity);
     return Finish(std::move(*other));
   }

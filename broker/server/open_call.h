@@ -22,7 +22,7 @@ namespace openhook::server {
 
 class OpenCall : public std::enable_shared_from_this<OpenCall> {
  public:
-  OpenCall(Broker* broker, const whitelist::AskedName& name, const OpenIntent& intent,
+  OpenCall(const Asking& asking, const whitelist::AskedName& name, const OpenIntent& intent,
            AnswerDone done);
 
   // `decision` is the whitelist's of this moment, and allows.
@@ -36,6 +36,7 @@ class OpenCall : public std::enable_shared_from_this<OpenCall> {
 
  private:
   [[nodiscard]] whitelist::Decision Decide() const;
+  [[nodiscard]] std::optional<Answer> AnswerIfChanged(const whitelist::Decision& now) const;
   using Next = void (OpenCall::*)(worker::FileResult);
   void Run(const whitelist::Decision& decision, worker::FileJobKind kind, Next next);
   void TakeOpened(worker::FileResult result);
@@ -48,6 +49,7 @@ class OpenCall : public std::enable_shared_from_this<OpenCall> {
   void Finish(Answer answer);
 
   Broker* broker_;
+  const label::PeerLabel* peer_;
   std::string path_;
   std::string cwd_;
   OpenIntent intent_;

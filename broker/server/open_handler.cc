@@ -129,15 +129,17 @@ class OpenHandler : public PacketHandler {
   OpenHandler(Broker* broker, const Result<Peer>& peer) : broker_(broker) {
     auto subject = std::make_shared<audit::Subject>();
     if (peer) {
-      *subject = {peer->pid, peer->uid, peer->gid, peer->label.value_or("")};
+      label_ = broker->labels().Identify({peer->pid, &peer->pidfd, peer->label});
+      *subject = {peer->pid, peer->uid, peer->gid, label_->text()};
     }
     subject_ = std::move(subject);
-    const Options& options = broker->options();
-    const auto checked = peer ? CheckPeer(*peer, {options.vm_uid, {}, options.peer_label})
+    const auto checked = peer ? CheckPeer(*peer, {broker->options().vm_uid, {}}).and_then([this] {
+      return label_->Confirm();
+    })
                               : Result<void>(tl::make_unexpected(peer.error()));
     if (!checked) {
       refusal_ = checked.error().Message();
-      RecordConnect();
+      RecordRefusal();
       return;
     }
     broker_->AddSession(peer->pid);
@@ -165,6 +167,13 @@ class OpenHandler : public PacketHandler {
  private:
   void Dispatch() {
     if (!refusal_.empty()) {
+      return Refuse(proto::OUTCOME_DENIED, EACCES, refusal_);
+    }
+    // Asked again each time: a process may execute another program, or change its profile, with its
+    // connection kept.
+    if (const auto confirmed = label_->Confirm(); !confirmed) {
+      refusal_ = confirmed.error().Message();
+      RecordRefusal();
       return Refuse(proto::OUTCOME_DENIED, EACCES, refusal_);
     }
     if (request_.has_hello()) {
@@ -225,6 +234,8 @@ class OpenHandler : public PacketHandler {
     return {request.path(), request.cwd()};
   }
 
+  [[nodiscard]] Asking Asker() const { return {broker_, label_.get()}; }
+
   // A session keeps its handler until the request is answered.
   AnswerDone WhenDone() {
     return [this](Answer answer) { Finish(std::move(answer)); };
@@ -236,21 +247,21 @@ class OpenHandler : public PacketHandler {
       return Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the request has no known access");
     }
     const OpenIntent intent = FromWire(request, *access);
-    Open(broker_, Note(audit::Operation::kOpen, request, WordFor(intent)), intent, WhenDone());
+    Open(Asker(), Note(audit::Operation::kOpen, request, WordFor(intent)), intent, WhenDone());
   }
 
   void HandleStat(const proto::StatRequest& request) {
-    Stat(broker_, Note(audit::Operation::kStat, request, ""), WhenDone());
+    Stat(Asker(), Note(audit::Operation::kStat, request, ""), WhenDone());
   }
 
   void HandleAccess(const proto::AccessRequest& request) {
     const whitelist::AskedAccess asked{request.read(), request.write(), request.execute()};
     const std::string_view word = asked.execute ? "execute" : asked.write ? "write" : "read";
-    CheckAccess(broker_, Note(audit::Operation::kAccess, request, word), asked, WhenDone());
+    CheckAccess(Asker(), Note(audit::Operation::kAccess, request, word), asked, WhenDone());
   }
 
   void HandleUnlink(const proto::UnlinkRequest& request) {
-    Unlink(broker_, Note(audit::Operation::kUnlink, request, ""), WhenDone());
+    Unlink(Asker(), Note(audit::Operation::kUnlink, request, ""), WhenDone());
   }
 
   void Finish(Answer answer) {
@@ -270,18 +281,20 @@ class OpenHandler : public PacketHandler {
     Reply({.fd = std::move(answer.fd), .held = std::move(answer.held), .file = answer.file});
   }
 
-  void RecordConnect() {
+  void RecordRefusal() {
     audit::Event event;
     event.operation = audit::Operation::kConnect;
     event.outcome = audit::Outcome::kDeny;
     event.rule = "peer";
     event.reason = refusal_;
-    event.remedy = "QEMU must run as the broker's --vm-user (and with its --peer-label)";
+    event.remedy =
+        "QEMU must run as the broker's --vm-user, and with the label that openhookctl status names";
     event.subject = subject_;
     broker_->audit().Record(std::move(event));
   }
 
   Broker* broker_;
+  std::unique_ptr<label::PeerLabel> label_;
   SharedSubject subject_;
   std::string refusal_;
   std::optional<pid_t> session_;

@@ -31,6 +31,8 @@ struct Words {
   std::string control_group;
   std::string peer_label;
   std::string profile = "none";
+  std::string require_label;
+  bool accept_complain = false;
   std::string drift = "pool";
   std::vector<std::string> pools;
   unsigned io_deadline = 10;
@@ -122,6 +124,20 @@ Result<whitelist::DriftRules> ParseDrift(const Words& words) {
   return rules;
 }
 
+Result<void> ParseLabels(const Words& words, Options* options) {
+  label::Wanted& wanted = options->label;
+  wanted.vm = options->vm;
+  wanted.complain =
+      words.accept_complain ? label::ComplainMode::kAccepted : label::ComplainMode::kRefused;
+  if (!words.peer_label.empty()) {
+    if (auto parsed = label::ParsePeerLabel(words.peer_label, &wanted); !parsed) {
+      return parsed;
+    }
+  }
+  return words.require_label.empty() ? Result<void>()
+                                     : label::ParseRequired(words.require_label, &wanted);
+}
+
 Result<Options> FromWords(const Words& words) {
   Options options;
   const auto vm = ParseUuid(words.vm);
@@ -150,8 +166,8 @@ Result<Options> FromWords(const Words& words) {
     return tl::make_unexpected(group.error());
   }
   options.control_group = *group;
-  if (!words.peer_label.empty()) {
-    options.peer_label = words.peer_label;
+  if (auto labelled = ParseLabels(words, &options); !labelled) {
+    return tl::make_unexpected(labelled.error());
   }
   auto drift = ParseDrift(words);
   if (!drift) {
@@ -178,7 +194,12 @@ void Declare(CLI::App* app, Words* words) {
   app->add_option("--control-group", words->control_group,
                   "group (name or number) whose members may use the control socket beside root");
   app->add_option("--peer-label", words->peer_label,
-                  "security label that an open client must have, exactly");
+                  "security label that an open client must have, exactly, or: unchecked (not "
+                  "given: under AppArmor the profile libvirt-UUID, enforced)");
+  app->add_option("--require-label", words->require_label,
+                  "do not start unless this security module is in force: apparmor, selinux");
+  app->add_flag("--accept-complain", words->accept_complain,
+                "serve a VM whose AppArmor profile only complains, too");
   app->add_option("--profile", words->profile,
                   "what the kernel has to enforce before a change is acknowledged: none, or "
                   "apparmor (the profile libvirt-UUID, by openhook-loader)")

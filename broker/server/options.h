@@ -14,6 +14,7 @@
 
 #include "broker/base/result.h"
 #include "broker/whitelist/drift.h"
+#include "policy/label/choose.h"
 
 namespace openhook::server {
 
@@ -25,7 +26,7 @@ struct Options {
   uid_t vm_uid = 0;
   gid_t vm_gid = 0;
   std::optional<gid_t> control_group;
-  std::optional<std::string> peer_label;
+  label::Wanted label;
   whitelist::DriftRules drift;
   // What is kept in step with the whitelist in the kernel.
   enum class Profile : std::uint8_t { kNone, kAppArmor };

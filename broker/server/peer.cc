@@ -7,19 +7,20 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "broker/base/text.h"
+#include "policy/label/peer_process.h"
+#include "policy/label/socket_label.h"
 
 namespace openhook::server {
 
 namespace {
 
-std::vector<gid_t> ReadGroups(int socket) {
+std::vector<gid_t> ReadGroups(const UniqueFd& socket) {
   std::vector<gid_t> groups(64);
   socklen_t bytes = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) != 0 &&
+  if (::getsockopt(socket.Get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) != 0 &&
       errno == ERANGE) {
     groups.resize(bytes / sizeof(gid_t));
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) != 0) {
+    if (::getsockopt(socket.Get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) != 0) {
       bytes = 0;
     }
   }
@@ -28,36 +29,20 @@ std::vector<gid_t> ReadGroups(int socket) {
   return groups;
 }
 
-std::optional<std::string> ReadLabel(int socket) {
-  std::string label(256, '\0');
-  socklen_t bytes = static_cast<socklen_t>(label.size());
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, label.data(), &bytes) != 0) {
-    if (errno != ERANGE) {
-      return std::nullopt;
-    }
-    label.resize(bytes);
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, label.data(), &bytes) != 0) {
-      return std::nullopt;
-    }
-  }
-  label.resize(bytes);
-  // SELinux counts the terminating NUL, AppArmor does not.
-  while (!label.empty() && label.back() == '\0') {
-    label.pop_back();
-  }
-  return label;
-}
-
 }  // namespace
 
-Result<Peer> ReadPeer(int socket) {
+Result<Peer> ReadPeer(const UniqueFd& socket) {
   ucred credentials{};
   socklen_t bytes = sizeof(credentials);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0) {
+  if (::getsockopt(socket.Get(), SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0) {
     return FailErrno(errno, "cannot read the credentials of a peer");
   }
-  return Peer{credentials.pid, credentials.uid, credentials.gid, ReadGroups(socket),
-              ReadLabel(socket)};
+  return Peer{credentials.pid,
+              credentials.uid,
+              credentials.gid,
+              ReadGroups(socket),
+              label::ReadSocketLabel(socket),
+              label::OpenPeerPidfd(socket, credentials.pid)};
 }
 
 Result<void> CheckPeer(const Peer& peer, const PeerPolicy& policy) {
@@ -69,11 +54,6 @@ Result<void> CheckPeer(const Peer& peer, const PeerPolicy& policy) {
                 "this socket serves uid " + std::to_string(policy.uid) +
                     (policy.group ? " and group " + std::to_string(*policy.group) : "") +
                     " only; the peer has uid " + std::to_string(peer.uid));
-  }
-  if (policy.label && peer.label != policy.label) {
-    return Fail(ErrorCode::kPermission,
-                "this socket serves the label " + Quote(*policy.label) + " only; the peer has " +
-                    (peer.label ? Quote(*peer.label) : "none that the kernel tells"));
   }
   return {};
 }

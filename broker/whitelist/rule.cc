@@ -55,6 +55,9 @@ const RuleText& TextOf(Rule rule) {
   static constexpr RuleText kLocked{
       "locked-by-another-vm", "another VM on this host may write to the file; this one may read it",
       "revoke it from the other VM, or end that VM and its broker; then open it again", EACCES};
+  static constexpr RuleText kLabel{
+      "label-denies", "the security profile of this VM does not give this access",
+      "if the VM should have it: add the file to the VM's profile and load it", EACCES};
   static constexpr RuleText kMalformed{"malformed-name", "the name is not a usable path", "",
                                        EINVAL};
   switch (rule) {
@@ -92,6 +95,8 @@ const RuleText& TextOf(Rule rule) {
       return kStale;
     case Rule::kLockedByAnotherVm:
       return kLocked;
+    case Rule::kLabelDenies:
+      return kLabel;
     case Rule::kMalformedName:
       return kMalformed;
   }

@@ -30,6 +30,7 @@ enum class Rule : std::uint8_t {
   kDirectory,  // a directory grant is for creating in it, not for opening it
   kStale,
   kLockedByAnotherVm,  // reads are allowed; another VM of this host may write
+  kLabelDenies,        // the security module's policy for the VM does not give this access
   kMalformedName,
 };
 

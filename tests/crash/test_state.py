@@ -39,7 +39,7 @@ class StateTest(unittest.TestCase):
     def command(self):
         return [str(build_dir() / "bin/openhookd"), "--vm", self.broker.vm, "--state-dir",
                 str(self.broker.state_dir), "--run-dir", str(self.broker.run_dir), "--vm-user",
-                str(VM_UID)]
+                str(VM_UID), "--peer-label", "unchecked"]
 
     def start_and_fail(self):
         """What a broker that does not start says; one that does start is ended by timeout(1)."""

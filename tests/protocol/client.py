@@ -158,6 +158,7 @@ STATUS_REPLY = {
     "generation": (5, UINT), "grants": (6, UINT), "leases": (7, UINT), "created_files": (8, UINT),
     "open_sessions": (9, UINT), "allowed": (10, UINT), "denied": (11, UINT), "failed": (12, UINT),
     "state_dir": (13, TEXT), "run_dir": (14, TEXT), "vm_uid": (15, UINT), "peer_label": (16, TEXT),
+    "security_module": (40, TEXT), "label_level": (41, TEXT), "label_sentence": (42, TEXT),
     "openat2": (17, TEXT), "landlock_abi": (18, INT)}
 CONTROL_REQUEST = {
     "id": (1, UINT), "hello": (2, HELLO),

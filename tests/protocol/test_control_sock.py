@@ -182,6 +182,7 @@ class Control(BrokerTest):
         self.assertIn(after["openat2"], ("openat2", "component walk"))
         self.assertEqual(after["run_dir"], str(self.broker.run_dir))
         self.assertEqual(after["peer_label"], "")
+        self.assertEqual(after["label_level"], "uid")
 
 
 class Watching(BrokerTest):

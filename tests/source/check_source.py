@@ -18,8 +18,8 @@ LAYERS: dict[str, set[str]] = {
     "broker/base": set(),
     "proto": {"broker/base"},
     "policy/profile": {"broker/base"},
-    "policy/label": {"broker/base"},
     "broker/sandbox": {"broker/base"},
+    "policy/label": {"broker/base"},
     "broker/fs": {"broker/base"},
     "broker/worker": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/chain"},
     "broker/image": {"broker/base"},
@@ -28,7 +28,7 @@ LAYERS: dict[str, set[str]] = {
     "broker/store": {"broker/base", "broker/fs", "broker/whitelist"},
     "broker/audit": {"broker/base", "broker/fs"},
     "broker/server": {"broker/base", "proto", "broker/sandbox", "broker/fs", "broker/worker", "broker/whitelist",
-                      "broker/store", "broker/audit", "policy/profile"},
+                      "broker/store", "broker/audit", "policy/profile", "policy/label"},
     "policy/loader": {"broker/base", "proto", "broker/fs", "policy/profile", "policy/label"},
     "broker/client": {"broker/base", "proto", "broker/fs"},
     "broker/domain": {"broker/base"},
@@ -52,7 +52,10 @@ PATH_CALLS = re.compile(
 PATH_ROOMS = ("broker/fs/", "qemu-shim/", "policy/profile/landlock",
               "policy/loader/kernel_policy", "tests/")
 # Sockets have to be unlinked, owned and given a mode by name, in the directory made for them.
-PATH_EXCEPTIONS = {"broker/server/listener.cc": {"chmod"}, "broker/relay/sockets.cc": {"chmod"}}
+# What the kernel says of itself and of a process is read where it is understood: constant names in
+# /sys and /proc, and /proc/PID with the number of a peer, never a name from outside.
+PATH_EXCEPTIONS = {"broker/server/listener.cc": {"chmod"}, "broker/relay/sockets.cc": {"chmod"},
+                   "policy/label/detect.cc": {"open"}, "policy/label/peer_process.cc": {"open"}}
 PACKET_CALLS = re.compile(r"\b(sendmsg|recvmsg|sendmmsg|recvmmsg)\s*\(")
 PACKET_ROOMS = ("proto/bundle.cc", "proto/stream.cc", "tests/")
 

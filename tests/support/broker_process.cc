@@ -23,7 +23,6 @@ namespace openhook::testing_support {
 
 namespace {
 
-constexpr const char* kVm = "11111111-2222-3333-4444-555555555555";
 constexpr auto kReadyTime = std::chrono::seconds(20);
 
 std::string ContentOf(const std::string& path) {
@@ -34,7 +33,8 @@ std::string ContentOf(const std::string& path) {
 
 }  // namespace
 
-BrokerProcess::BrokerProcess(const std::string& program, const std::vector<std::string>& extra) {
+BrokerProcess::BrokerProcess(const std::string& program, const std::vector<std::string>& extra,
+                             Labels labels) {
   std::string pattern = (std::filesystem::temp_directory_path() / "openhook-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) {
     throw std::runtime_error("cannot make a temporary directory");
@@ -47,7 +47,14 @@ BrokerProcess::BrokerProcess(const std::string& program, const std::vector<std::
   for (const char* name : {"/files", "/run", "/state"}) {
     ::mkdir((root_ + name).c_str(), 0755);
   }
-  Start(program, extra);
+  std::vector<std::string> words = {program,        "--vm",           kVm,
+                                    "--state-dir",  root_ + "/state", "--run-dir",
+                                    root_ + "/run", "--vm-user",      std::to_string(kVmUid)};
+  if (labels == Labels::kUnchecked) {
+    words.insert(words.end(), {"--peer-label", "unchecked"});
+  }
+  words.insert(words.end(), extra.begin(), extra.end());
+  Start(std::move(words));
   AwaitReady();
 }
 
@@ -60,11 +67,7 @@ BrokerProcess::~BrokerProcess() {
   std::filesystem::remove_all(root_, ignored);
 }
 
-void BrokerProcess::Start(const std::string& program, const std::vector<std::string>& extra) {
-  std::vector<std::string> words = {program,        "--vm",           kVm,
-                                    "--state-dir",  root_ + "/state", "--run-dir",
-                                    root_ + "/run", "--vm-user",      std::to_string(kVmUid)};
-  words.insert(words.end(), extra.begin(), extra.end());
+void BrokerProcess::Start(std::vector<std::string> words) {
   std::vector<char*> pointers;
   for (std::string& word : words) {
     pointers.push_back(word.data());
@@ -76,10 +79,10 @@ void BrokerProcess::Start(const std::string& program, const std::vector<std::str
   ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (root_ + "/log").c_str(),
                                      O_WRONLY | O_CREAT | O_APPEND, 0600);
   const int failure =
-      ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, pointers.data(), environ);
+      ::posix_spawn(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failure != 0) {
-    throw std::runtime_error("cannot start " + program);
+    throw std::runtime_error("cannot start " + words[0]);
   }
 }
 

@@ -19,9 +19,13 @@ namespace openhook::testing_support {
 class BrokerProcess {
  public:
   static constexpr uid_t kVmUid = 65534;
+  static constexpr const char* kVm = "11111111-2222-3333-4444-555555555555";
+  // Most tests' clients have no profile, on hosts with AppArmor too.
+  enum class Labels { kUnchecked, kAsTheKernelHas };
 
   // Runs `program` and waits until it serves. Throws std::runtime_error when it does not.
-  explicit BrokerProcess(const std::string& program, const std::vector<std::string>& extra = {});
+  explicit BrokerProcess(const std::string& program, const std::vector<std::string>& extra = {},
+                         Labels labels = Labels::kUnchecked);
   ~BrokerProcess();
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
@@ -43,7 +47,7 @@ class BrokerProcess {
   [[nodiscard]] std::string Log() const;
 
  private:
-  void Start(const std::string& program, const std::vector<std::string>& extra);
+  void Start(std::vector<std::string> words);
   void AwaitReady() const;
 
   std::string root_;

@@ -31,6 +31,8 @@ class RawPeer {
  public:
   // Nothing when connect(2) fails; errno says why.
   static std::optional<RawPeer> Connect(const std::string& path);
+  // A socket that was connected elsewhere.
+  explicit RawPeer(UniqueFd socket) : socket_(std::move(socket)) {}
 
   // False when the kernel does not take it; errno says why. Never blocks.
   [[nodiscard]] bool Send(std::string_view bytes) const;
@@ -45,7 +47,6 @@ class RawPeer {
   [[nodiscard]] int Get() const { return socket_.Get(); }
 
  private:
-  explicit RawPeer(UniqueFd socket) : socket_(std::move(socket)) {}
   UniqueFd socket_;
 };
 

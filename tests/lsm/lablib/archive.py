@@ -25,8 +25,9 @@ def mirror() -> str:
 def sources(release: str) -> str:
     """The release with its corrections, as lines for sources.list."""
     host = mirror()
-    suites = [("debian", release), ("debian", f"{release}-updates"),
-              ("debian-security", f"{release}-security")]
+    suites = [("debian", release)]
+    if not release.endswith("-backports"):
+        suites += [("debian", f"{release}-updates"), ("debian-security", f"{release}-security")]
     return "".join(f"deb [signed-by={KEYRING}] {host}/{place} {suite} main\n"
                    for place, suite in suites)
 
@@ -36,10 +37,10 @@ class Archive:
         self._release = release
         self._lists = cache.once(f"lists-{release}", self._fetch_lists)
 
-    def newest(self, metapackage: str) -> str:
-        """The versioned package that a package without contents stands for today."""
+    def newest(self, metapackage: str, prefix: str) -> str:
+        """The versioned package, named `prefix`..., that one without contents stands for today."""
         told = self._apt("apt-cache", "depends", metapackage)
-        found = re.search(r"^ *Depends: (\S+)$", told, re.MULTILINE)
+        found = re.search(rf"^ *Depends: ({prefix}\S+)$", told, re.MULTILINE)
         if found is None:
             raise MissingError(f"{metapackage} of {self._release} depends on nothing")
         return found.group(1)

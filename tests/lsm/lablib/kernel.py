@@ -13,7 +13,8 @@ from lablib.archive import Archive, run
 from lablib.cache import Cache, MissingError
 
 METAPACKAGE = "linux-image-cloud-amd64"
-RELEASES = {"6.1": "bookworm", "6.12": "trixie"}
+# "newest" is whatever Debian 13's backports have today.
+RELEASES = {"6.1": "bookworm", "6.12": "trixie", "newest": "trixie-backports"}
 DEFAULT = "6.1"
 
 
@@ -49,13 +50,18 @@ def find(cache: Cache, name: str) -> Kernel:
     if name not in RELEASES:
         raise MissingError(f"no kernel '{name}': {', '.join(RELEASES)}, or the path of an image")
     package = cache.once(f"kernel-{name}", lambda where: _unpack(cache, RELEASES[name], where))
-    (image,) = package.glob("boot/vmlinuz-*")
+    (image,) = [*package.glob("boot/vmlinuz-*"), *package.glob("lib/modules/*/vmlinuz")]
     return Kernel(image, package)
 
 
 def _unpack(cache: Cache, release: str, where: Path) -> None:
     archive = Archive(cache, release)
-    archive.unpack(archive.newest(METAPACKAGE), where)
+    package = archive.newest(METAPACKAGE, "linux-image-")
+    archive.unpack(package, where)
+    if not [*where.rglob("vmlinuz*")]:
+        # Debian's newer kernels come in parts, and the package of that name has none.
+        for part in ("binary", "modules"):
+            archive.unpack(package.replace("linux-image-", f"linux-{part}-"), where)
     if not (where / "lib").exists():
         (where / "lib").symlink_to("usr/lib")
     (version,) = [one.name for one in (where / "lib/modules").iterdir()]

@@ -207,22 +207,22 @@ TEST(Watch, FailsWhenTheBrokerEnds) {
   EXPECT_THAT(run.err, HasSubstr("dropped this watcher"));
 }
 
-TEST(Status, SaysThatNoLabelIsDemandedAndWhatLandlockDoes) {
+TEST(Status, SaysThatABrokerTellsNothingOfLabelsAndWhatLandlockDoes) {
   proto::ControlReply reply = StatusOk();
   reply.mutable_status()->set_landlock_abi(0);
   const FakeBroker broker(Replies{reply});
   const std::string out = RunAgainst(broker, {"status"}).out;
-  EXPECT_THAT(out, HasSubstr("not demanded"));
+  EXPECT_THAT(out, HasSubstr("count on the uid only"));
   EXPECT_THAT(out, HasSubstr("NOT stopped:"));
 }
 
-TEST(Status, SaysWhichLabelIsDemanded) {
+TEST(Status, SaysHowLabelsAreChecked) {
   proto::ControlReply reply = StatusOk();
-  reply.mutable_status()->set_peer_label("libvirt-1 (enforce)");
+  reply.mutable_status()->set_label_sentence("apparmor: libvirt-1 (enforce), by SO_PEERSEC");
   reply.mutable_status()->set_landlock_abi(3);
   const FakeBroker broker(Replies{reply});
   const std::string out = RunAgainst(broker, {"status"}).out;
-  EXPECT_THAT(out, HasSubstr("must be labelled libvirt-1 (enforce)"));
+  EXPECT_THAT(out, HasSubstr("apparmor: libvirt-1 (enforce), by SO_PEERSEC"));
   EXPECT_THAT(out, HasSubstr("ABI 3"));
 }
 

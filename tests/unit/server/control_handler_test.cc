@@ -14,7 +14,7 @@ namespace {
 class ControlHandlerTest : public ::testing::Test {
  protected:
   void Connect(uid_t uid, std::vector<gid_t> groups = {}) {
-    const Peer peer{1, uid, uid, std::move(groups), std::nullopt};
+    const Result<Peer> peer = Peer{1, uid, uid, std::move(groups), std::nullopt, {}};
     handler_ = MakeControlHandler(
         broker_.get(), peer,
         [this](const std::string& packet) {

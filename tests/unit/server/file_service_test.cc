@@ -20,18 +20,18 @@ using whitelist::Rule;
 class FileService : public ::testing::Test {
  protected:
   Answer UnlinkIt(const std::string& path) {
-    return Now([&](AnswerDone done) { Unlink(broker_.get(), {path, ""}, done); });
+    return Now([&](AnswerDone done) { Unlink(broker_.asking(), {path, ""}, done); });
   }
   Answer StatIt(const std::string& path) {
-    return Now([&](AnswerDone done) { Stat(broker_.get(), {path, ""}, done); });
+    return Now([&](AnswerDone done) { Stat(broker_.asking(), {path, ""}, done); });
   }
   Answer AccessTo(const std::string& path, const whitelist::AskedAccess& asked) {
-    return Now([&](AnswerDone done) { CheckAccess(broker_.get(), {path, ""}, asked, done); });
+    return Now([&](AnswerDone done) { CheckAccess(broker_.asking(), {path, ""}, asked, done); });
   }
   Answer OpenIt(const std::string& path, Access access = Access::kRead) {
     OpenIntent intent;
     intent.access = access;
-    return Now([&](AnswerDone done) { Open(broker_.get(), {path, ""}, intent, done); });
+    return Now([&](AnswerDone done) { Open(broker_.asking(), {path, ""}, intent, done); });
   }
   Answer CreateIt(const std::string& path, bool exclusive = false, std::uint64_t token = 0) {
     OpenIntent intent;
@@ -40,7 +40,7 @@ class FileService : public ::testing::Test {
     intent.exclusive = exclusive;
     intent.mode = 0640;
     intent.token = token;
-    return Now([&](AnswerDone done) { Open(broker_.get(), {path, ""}, intent, done); });
+    return Now([&](AnswerDone done) { Open(broker_.asking(), {path, ""}, intent, done); });
   }
   void ExpectDenied(const Answer& answer, Rule rule) {
     EXPECT_EQ(answer.kind, Answer::Kind::kDenied);
@@ -195,7 +195,7 @@ TEST_F(FileService, ExplainingChangesNothing) {
   intent.create = true;
   intent.access = Access::kReadWrite;
   const Answer answer =
-      Now([&](AnswerDone done) { ExplainOpen(broker_.get(), {file, ""}, intent, done); });
+      Now([&](AnswerDone done) { ExplainOpen(broker_.asking(), {file, ""}, intent, done); });
   EXPECT_EQ(answer.kind, Answer::Kind::kOk);
   EXPECT_NE(::access(file.c_str(), F_OK), 0);
 }

@@ -19,7 +19,7 @@ class OpenHandlerTest : public ::testing::Test {
     broker_.Restart();
   }
 
-  static Peer PeerWith(uid_t uid) { return {1, uid, uid, {}, std::nullopt}; }
+  static Peer PeerWith(uid_t uid) { return {1, uid, uid, {}, std::nullopt, {}}; }
 
   void Connect(const Result<Peer>& peer) { handler_ = MakeOpenHandler(broker_.get(), peer); }
   void ConnectAndGreet() {
@@ -110,17 +110,17 @@ TEST_F(OpenHandlerTest, AnotherUsersProcessIsToldAndTurnedAway) {
 }
 
 TEST_F(OpenHandlerTest, ADemandedLabelIsDemandedOfRootToo) {
-  broker_.options.peer_label = "libvirt-x (enforce)";
-  broker_.Restart();
+  broker_->CheckLabels(
+      label::MakeSocketLabelOnly(label::Module::kSelinux, "system_u:system_r:svirt_t:s0:c1,c2"));
   for (const uid_t uid : {1234U, 0U}) {
     Connect(PeerWith(uid));
     EXPECT_EQ(AskOpen("/a").outcome(), proto::OUTCOME_DENIED);
-    Peer unconfined = PeerWith(uid);
-    unconfined.label = "unconfined";
+    Result<Peer> unconfined = PeerWith(uid);
+    unconfined->label = "system_u:system_r:svirt_t:s0:c1,c3";
     Connect(unconfined);
     EXPECT_EQ(AskOpen("/a").outcome(), proto::OUTCOME_DENIED);
-    Peer confined = PeerWith(uid);
-    confined.label = "libvirt-x (enforce)";
+    Result<Peer> confined = PeerWith(uid);
+    confined->label = "system_u:system_r:svirt_t:s0:c1,c2";
     Connect(confined);
     EXPECT_EQ(AskOpen("/a").outcome(), proto::OUTCOME_BAD_REQUEST) << "accepted, asked for Hello";
   }

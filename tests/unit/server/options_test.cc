@@ -26,7 +26,10 @@ TEST(Options, MakesPathsFromTheLowerCaseUuid) {
   EXPECT_EQ(options->OpenSocket(), "/r/aaaaaaaa-2222-3333-4444-555555555555/open.sock");
   EXPECT_EQ(options->vm_uid, 1234U);
   EXPECT_FALSE(options->control_group);
-  EXPECT_FALSE(options->peer_label);
+  EXPECT_FALSE(options->label.peer_label);
+  EXPECT_FALSE(options->label.unchecked);
+  EXPECT_FALSE(options->label.required);
+  EXPECT_EQ(options->label.vm, "aaaaaaaa-2222-3333-4444-555555555555");
 }
 
 TEST(Options, NamesOfUsersAndGroupsAreLookedUp) {
@@ -35,7 +38,19 @@ TEST(Options, NamesOfUsersAndGroupsAreLookedUp) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->vm_uid, 65534U);
   EXPECT_EQ(*options->control_group, 0U);
-  EXPECT_EQ(*options->peer_label, "libvirt-x (enforce)");
+  EXPECT_EQ(*options->label.peer_label, "libvirt-x (enforce)");
+}
+
+TEST(Options, LabelsMayBeDemandedOrLeftUnchecked) {
+  const auto demanding =
+      Parse({"--vm", kVm, "--vm-user", "0", "--require-label", "apparmor", "--accept-complain"});
+  ASSERT_TRUE(demanding);
+  EXPECT_EQ(demanding->label.required, label::Module::kAppArmor);
+  EXPECT_EQ(demanding->label.complain, label::ComplainMode::kAccepted);
+  const auto unchecked = Parse({"--vm", kVm, "--vm-user", "0", "--peer-label", "unchecked"});
+  ASSERT_TRUE(unchecked);
+  EXPECT_TRUE(unchecked->label.unchecked);
+  EXPECT_FALSE(unchecked->label.peer_label);
 }
 
 TEST(Options, EachMistakeIsNamed) {
@@ -51,6 +66,8 @@ TEST(Options, EachMistakeIsNamed) {
       {{"--vm", kVm, "--vm-user", "0", "--control-group", "no such group"}, "no such group"},
       {{"--vm", kVm, "--vm-user", "0", "--state-dir", "relative"}, "--state-dir"},
       {{"--vm", kVm, "--vm-user", "0", "--surprise"}, "--surprise"},
+      {{"--vm", kVm, "--vm-user", "0", "--peer-label", "unconfined"}, "--peer-label"},
+      {{"--vm", kVm, "--vm-user", "0", "--require-label", "smack"}, "--require-label"},
   };
   for (const Row& row : rows) {
     const auto options = Parse(row.words);

@@ -28,6 +28,7 @@ void TestBroker::Restart() {
     std::abort();
   }
   broker_ = std::move(*broker);
+  label_ = broker_->labels().Demanded();
 }
 
 Result<whitelist::Change> TestBroker::Give(const std::string& path, whitelist::GrantAccess access,

@@ -34,11 +34,14 @@ class TestBroker {
 
   Broker* operator->() { return broker_.get(); }
   Broker* get() { return broker_.get(); }
+  // A peer as the back end for labels demands it.
+  Asking asking() { return {broker_.get(), label_.get()}; }
   testing::TempTree tree;  // state/, run/ and images/
   Options options;
 
  private:
   std::unique_ptr<Broker> broker_;
+  std::unique_ptr<label::PeerLabel> label_;
 };
 
 }  // namespace openhook::server

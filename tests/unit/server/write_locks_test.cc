@@ -43,7 +43,7 @@ class TwoVms : public ::testing::Test {
   static Answer OpenIt(TestBroker* broker, const std::string& path, Access access) {
     OpenIntent intent;
     intent.access = access;
-    return Now([&](AnswerDone done) { Open(broker->get(), {path, ""}, intent, done); });
+    return Now([&](AnswerDone done) { Open(broker->asking(), {path, ""}, intent, done); });
   }
   static bool MayOpen(TestBroker* broker, const std::string& path, Access access) {
     return OpenIt(broker, path, access).kind == Answer::Kind::kOk;
@@ -199,12 +199,13 @@ TEST_F(TwoVms, AFileThatAVmMakesIsLockedBeforeItIsHandedOut) {
   intent.access = Access::kReadWrite;
   intent.create = true;
   intent.mode = 0600;
-  const Answer opened = Now([&](AnswerDone done) { Open(first_.get(), {made, ""}, intent, done); });
+  const Answer opened =
+      Now([&](AnswerDone done) { Open(first_.asking(), {made, ""}, intent, done); });
   ASSERT_EQ(opened.kind, Answer::Kind::kOk);
   ExpectRefusedToSecond(second_.Give(made, GrantAccess::kReadWrite));
   first_.Restart();
   ExpectRefusedToSecond(second_.Give(made, GrantAccess::kReadWrite));
-  const Answer removed = Now([&](AnswerDone done) { Unlink(first_.get(), {made, ""}, done); });
+  const Answer removed = Now([&](AnswerDone done) { Unlink(first_.asking(), {made, ""}, done); });
   ASSERT_EQ(removed.kind, Answer::Kind::kOk);
   EXPECT_THAT(LockFiles(), IsEmpty());
 }
@@ -258,13 +259,14 @@ TEST_F(LockLostWhileAway, ReadingGoesOnAndWritingIsRefused) {
     ExpectLocked(OpenIt(&first_, file_, access));
   }
   const auto access_to = [&](const whitelist::AskedAccess& asked) {
-    return Now([&](AnswerDone done) { CheckAccess(first_.get(), {file_, ""}, asked, done); });
+    return Now([&](AnswerDone done) { CheckAccess(first_.asking(), {file_, ""}, asked, done); });
   };
   ExpectLocked(access_to({.write = true}));
   EXPECT_EQ(access_to({.read = true}).kind, Answer::Kind::kOk);
   OpenIntent write;
   write.access = Access::kReadWrite;
-  ExpectLocked(Now([&](AnswerDone done) { ExplainOpen(first_.get(), {file_, ""}, write, done); }));
+  ExpectLocked(
+      Now([&](AnswerDone done) { ExplainOpen(first_.asking(), {file_, ""}, write, done); }));
   EXPECT_TRUE(MayOpen(&second_, file_, Access::kReadWrite));
 }
 
