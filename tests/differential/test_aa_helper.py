@@ -15,7 +15,7 @@ from pathlib import Path
 from definitions import DEFINITIONS, UUID, make_files
 
 HELPER = "/usr/lib/libvirt/virt-aa-helper"
-CTL = os.environ["OPENHOOKCTL"]
+CTL = os.environ["OPENHOOK_BUILD"] + "/bin/openhookctl"
 
 # Rules of the helper for which a plan has nothing, and the reason.
 EXPLAINED: dict[str, str] = {
@@ -51,7 +51,7 @@ class AaHelper(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        assert Path(HELPER).exists(), f"{HELPER} is missing: apt-get install libvirt-daemon-system"
+        assert Path(HELPER).exists(), f"{HELPER} is missing, which is in libvirt-daemon-system"
         cls.temporary = tempfile.TemporaryDirectory(prefix="openhook-aa-")
         cls.directory = Path(cls.temporary.name).resolve()
         make_files(cls.directory)
