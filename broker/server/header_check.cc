@@ -14,6 +14,7 @@ namespace openhook::server {
 namespace {
 
 constexpr std::size_t kMaxDiskInSource = 200;
+const std::string kNotCompared = "could not be compared with its recorded chain: ";
 
 // Its images may change at any moment, as the job explains.
 bool HasRunningJob(const whitelist::Whitelist& whitelist, const std::string& disk) {
@@ -107,11 +108,11 @@ void HeaderCheck::TakeHeaders(const whitelist::ChainRecord& record,
     return Finish();
   }
   if (!read) {
-    return FinishWithError(record, read.error());
+    return Report(record, kNotCompared + read.error().Message());
   }
   auto wanted = FromWire(read->grants());
   if (!wanted) {
-    return FinishWithError(record, wanted.error());
+    return Report(record, kNotCompared + wanted.error().Message());
   }
   broker_->Resolve(record.lease, *wanted,
                    [this, record, wanted = *wanted](Broker::Resolved grants) {
@@ -125,10 +126,20 @@ void HeaderCheck::TakeGrants(const whitelist::ChainRecord& record,
     return Finish();
   }
   if (!grants) {
-    return FinishWithError(record, grants.error());
+    return Report(record, kNotCompared + grants.error().Message());
   }
-  if (!whitelist::FindDrift(record, whitelist::ImagesOf(*grants))) {
+  const auto drift = whitelist::FindDrift(record, whitelist::ImagesOf(*grants));
+  if (!drift) {
     return Finish();
+  }
+  // An overlay may have been made without a pointer, and QEMU told by name what it stands on: to
+  // take that away needs somebody who asks for it.
+  if (!drift->seen) {
+    return Report(record, "lead to less than its recorded chain: they end before " +
+                              Quote(drift->recorded->str()) +
+                              ", which stays granted; to take it out of the chain: openhookctl "
+                              "chain check " +
+                              Quote(record.disk));
   }
   const whitelist::WantedChain chain{record.disk, record.lease, record.writable};
   ChangeInStep(
@@ -143,14 +154,13 @@ void HeaderCheck::TakeGrants(const whitelist::ChainRecord& record,
 }
 
 // The record stays as it is: QEMU gets what was granted, and nothing of what was not read.
-void HeaderCheck::FinishWithError(const whitelist::ChainRecord& record, const Error& error) {
+void HeaderCheck::Report(const whitelist::ChainRecord& record, const std::string& what) {
   audit::Event event;
   event.operation = audit::Operation::kCheckHeaders;
   event.outcome = audit::Outcome::kFail;
   event.rule = ToString(event.operation);
   event.path = record.images.front().path.str();
-  event.reason = "the headers of the disk " + Quote(record.disk) +
-                 " could not be compared with its recorded chain: " + error.Message();
+  event.reason = "the headers of the disk " + Quote(record.disk) + " " + what;
   event.leases = std::make_shared<std::vector<std::string>>(1, record.lease);
   broker_->audit().Record(std::move(event));
   Finish();

@@ -2,8 +2,8 @@
 //
 // Reads the headers of the VM's disks again when the broker starts and when a job of a disk has
 // ended, and compares them with the chain records. What no job explains is followed as the drift
-// policy says, or refused; both are events. One disk at a time, in a worker, while the broker goes
-// on: nothing waits for it.
+// policy says, or refused; both are events. A chain that only ends earlier is reported, not
+// followed. One disk at a time, in a worker, while the broker goes on: nothing waits for it.
 
 #ifndef BROKER_SERVER_HEADER_CHECK_H_
 #define BROKER_SERVER_HEADER_CHECK_H_
@@ -34,7 +34,8 @@ class HeaderCheck {
                   Broker::Resolved grants);
   [[nodiscard]] bool StillConcerns(const whitelist::ChainRecord& record) const;
   void Finish();
-  void FinishWithError(const whitelist::ChainRecord& record, const Error& error);
+  // An event, and the end of this check. `what`: the predicate of "the headers of the disk ...".
+  void Report(const whitelist::ChainRecord& record, const std::string& what);
 
   Broker* broker_;
   std::set<std::string> waiting_;

@@ -134,6 +134,16 @@ class RewrittenHeaders(JobCase):
             "the record to follow")
         self.expect_live(top="read-write", beside="read")
 
+    def test_a_chain_that_only_ends_earlier_is_reported_and_nothing_is_taken(self) -> None:
+        images.rewrite_backing(self.chain.top)
+        self.restart_broker()
+        images.wait_until(lambda: bool(self.refused_headers()), "the headers to be read")
+        (reason,) = self.refused_headers()
+        self.assertIn(f"they end before '{self.chain.middle}'", reason)
+        self.expect_live(top="read-write", middle="read", base="read")
+        self.broker.ctl("chain", "check", "vda")
+        self.expect_live(top="read-write")
+
     def test_to_a_file_of_the_system_is_noticed_by_the_start(self) -> None:
         self.rewrite("/etc/shadow")
         self.restart_broker()

@@ -85,13 +85,15 @@ def backing_of(path: Path) -> Optional[str]:
     return info.get("backing-filename")
 
 
-def rewrite_backing(path: Path, name: str, format: str = "raw") -> None:
-    """Rewrites the header as a compromised QEMU would, through a descriptor it holds anyway.
+def rewrite_backing(path: Path, name: str = "", format: str = "raw") -> None:
+    """Rewrites the header as a compromised QEMU would, through a descriptor it holds anyway. Without
+    a name the image has no backing file any more.
 
     No image locks: the attacker owns the process that would have to respect them.
     """
     options = f"driver=qcow2,file.driver=file,file.locking=off,file.filename={path}"
-    run_tool(settings.QEMU_IMG, "rebase", "-u", "--image-opts", options, "-b", name, "-F", format)
+    backing = ["-b", name, "-F", format] if name else ["-b", ""]
+    run_tool(settings.QEMU_IMG, "rebase", "-u", "--image-opts", options, *backing)
 
 
 @dataclass
