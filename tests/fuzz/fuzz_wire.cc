@@ -67,7 +67,7 @@ bool ChangesTheWhitelist(std::span<const std::uint8_t> packet) {
 
 void Run(std::span<const std::uint8_t> input) {
   static Scene scene;
-  const Peer root{.pid = ::getpid()};
+  const Result<Peer> root(Peer{.pid = ::getpid()});
   const auto open = MakeOpenHandler(scene.broker.get(), root);
   const auto control = MakeControlHandler(
       scene.broker.get(), root, [](const std::string&) { return true; },

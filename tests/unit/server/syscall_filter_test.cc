@@ -71,7 +71,7 @@ TEST(SyscallFilter, TakesAwayWhatABrokerNeverNeeds) {
             EPERM);
   EXPECT_EQ(UnderTheFilter([] { return long{::socket(AF_INET, SOCK_STREAM, 0)}; }), EPERM);
   EXPECT_EQ(UnderTheFilter([] { return long{::socket(AF_NETLINK, SOCK_RAW, 0)}; }), EPERM);
-  EXPECT_EQ(UnderTheFilter([] { return long{::setuid(1)}; }), EPERM);
+  EXPECT_EQ(UnderTheFilter([] { return ::syscall(SYS_setuid, 1); }), EPERM);
   EXPECT_EQ(UnderTheFilter([] { return long{::chroot("/")}; }), EPERM);
   EXPECT_EQ(UnderTheFilter([] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }), EPERM);
   EXPECT_EQ(UnderTheFilter([] { return ::syscall(SYS_bpf, 0, nullptr, 0); }), EPERM);
