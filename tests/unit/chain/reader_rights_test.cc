@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <functional>
 
-
 namespace openhook::chain {
 namespace {
 
