@@ -36,4 +36,8 @@ std::string OneLine(std::string_view sentence) {
   return text;
 }
 
+std::string Plural(std::size_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
 }  // namespace openhook

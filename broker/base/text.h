@@ -6,6 +6,7 @@
 #ifndef BROKER_BASE_TEXT_H_
 #define BROKER_BASE_TEXT_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ std::string Quote(std::string_view bytes, std::size_t limit = 4096);
 // A sentence of a peer. Control characters and bytes beyond ASCII become \xHH as in Escape(), so
 // that it stays on its line; quotes and backslashes stay, since names in it are quoted already.
 std::string OneLine(std::string_view sentence);
+
+// "1 grant", "2 grants".
+std::string Plural(std::size_t count, std::string_view noun);
 
 }  // namespace openhook
 

@@ -14,12 +14,12 @@
 #include "broker/base/text.h"
 #include "broker/client/socket_owner.h"
 #include "proto/bundle.h"
+#include "proto/version.h"
 
 namespace openhook::client {
 
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
 // Longer than any deadline of the broker itself: when this one passes, the broker is stuck.
 constexpr time_t kReplySeconds = 60;
 
@@ -141,8 +141,8 @@ Result<ControlClient> ControlClient::Connect(const std::string& socket_path,
 
 Result<void> ControlClient::Greet(const std::string& program) {
   proto::ControlRequest request;
-  request.mutable_hello()->set_min_version(kVersion);
-  request.mutable_hello()->set_max_version(kVersion);
+  request.mutable_hello()->set_min_version(kProtocolVersion);
+  request.mutable_hello()->set_max_version(kProtocolVersion);
   request.mutable_hello()->set_program(program);
   Result<proto::ControlReply> reply = Call(std::move(request));
   if (!reply) {
@@ -150,11 +150,11 @@ Result<void> ControlClient::Greet(const std::string& program) {
     error.context = fmt::format("{} answered the greeting: {}", Quote(socket_path_), error.context);
     return tl::make_unexpected(std::move(error));
   }
-  if (!reply->has_hello() || reply->hello().version() != kVersion) {
+  if (!reply->has_hello() || reply->hello().version() != kProtocolVersion) {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("the broker behind {} speaks version {} of the protocol, this program "
                             "speaks {}; use the programs of the broker's own release",
-                            Quote(socket_path_), reply->hello().version(), kVersion));
+                            Quote(socket_path_), reply->hello().version(), kProtocolVersion));
   }
   vm_ = reply->hello().vm();
   if (reply->hello().max_packet() != 0) {

@@ -39,7 +39,7 @@ std::string RenderChains(const Chains& chains) {
   return table.Render();
 }
 
-Result<void> RunList(const Invocation& invocation) {
+Result<void> RunChainList(const Invocation& invocation) {
   Result<ControlClient> client = ConnectToBroker(invocation);
   if (!client) {
     return tl::make_unexpected(std::move(client).error());
@@ -131,7 +131,7 @@ Result<void> RunFollow(const Invocation& invocation, const std::string& disk, Dr
 void AddChainRecordCommands(CLI::App* chain, const Invocation& invocation, Action* chosen) {
   CLI::App* list = chain->add_subcommand("list", "The chains of this VM's disks, as recorded");
   list->callback(
-      [&invocation, chosen] { *chosen = [&invocation] { return RunList(invocation); }; });
+      [&invocation, chosen] { *chosen = [&invocation] { return RunChainList(invocation); }; });
 
   const auto disk = std::make_shared<std::string>();
   CLI::App* check = chain->add_subcommand(

@@ -62,7 +62,7 @@ void PlanVhostUser(const Element& interface, const std::string& source, Planning
        .source = source});
 }
 
-std::string SourceOf(const Element& interface, std::size_t number) {
+std::string InterfaceSource(const Element& interface, std::size_t number) {
   const std::string_view mac = OrNone(interface.First("mac")).Attribute("address");
   return "interface " + (mac.empty() ? std::to_string(number) : Shown(mac));
 }
@@ -70,7 +70,7 @@ std::string SourceOf(const Element& interface, std::size_t number) {
 }  // namespace
 
 void PlanInterface(const Element& interface, std::size_t number, Planning* planning) {
-  const std::string source = SourceOf(interface, number);
+  const std::string source = InterfaceSource(interface, number);
   const std::string_view type = interface.Attribute("type");
   if (IsOneOf(type, kTaps) || type == "direct") {
     PlanTap(interface, type, source, planning);

@@ -64,9 +64,9 @@ std::string TakeName(std::string* rest) {
 }
 
 // Follows a path one name at a time, as the kernel does, and looks at each file system on the way.
-class Walk {
+class MountWalk {
  public:
-  explicit Walk(std::string_view path) : rest_(path) {}
+  explicit MountWalk(std::string_view path) : rest_(path) {}
 
   Result<bool> MeetsOneThatMayBlock() {
     at_ = OpenRoot();
@@ -157,7 +157,7 @@ std::string Unescape(std::string_view word) {
 
 }  // namespace
 
-Result<bool> MayBlock(std::string_view path) { return Walk(path).MeetsOneThatMayBlock(); }
+Result<bool> MayBlock(std::string_view path) { return MountWalk(path).MeetsOneThatMayBlock(); }
 
 // proc_pid_mountinfo(5): ID PARENT MAJOR:MINOR ROOT WHERE OPTIONS [OPTIONAL...] - TYPE SOURCE MORE
 MountTable MountTable::Read() {

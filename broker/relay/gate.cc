@@ -3,18 +3,14 @@
 #include "broker/relay/gate.h"
 
 #include <algorithm>
-#include <iostream>
 #include <set>
 
 #include "broker/base/text.h"
+#include "broker/relay/say.h"
 
 namespace openhook::relay {
 
 namespace {
-
-void Say(const std::string& sentence) {
-  std::cerr << "openhook-relay: " << sentence << "\n" << std::flush;
-}
 
 std::set<std::string> KnownJobs(const State& state) {
   std::set<std::string> known;

@@ -12,12 +12,12 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <thread>
 
 #include "broker/base/text.h"
 #include "broker/relay/command_line.h"
 #include "broker/relay/memory.h"
+#include "broker/relay/say.h"
 #include "broker/relay/sockets.h"
 #include "broker/relay/worker.h"
 
@@ -27,10 +27,6 @@ namespace {
 
 constexpr std::chrono::seconds kLongLife(1);
 constexpr int kWorkerFailed = 1;
-
-void Say(const std::string& sentence) {
-  std::cerr << "openhook-relay: " << sentence << "\n" << std::flush;
-}
 
 std::string WorkingDirectory() {
   std::array<char, PATH_MAX> buffer{};

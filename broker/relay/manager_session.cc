@@ -11,7 +11,6 @@ namespace openhook::relay {
 
 namespace {
 
-constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 // Of QEMU's output, kept for a manager that does not read.
 constexpr std::size_t kMaxUnread = std::size_t{1} << 20;
 

@@ -41,10 +41,6 @@ std::string FormatOf(const std::string& node, const Graph& graph) {
   return graph.Find(node) == nullptr ? "raw" : graph.Find(node)->driver;
 }
 
-std::string JobIdOf(const Json& arguments) {
-  return StringAt(arguments, "job-id", StringAt(arguments, "device"));
-}
-
 void BeginSnapshot(const std::string& node, const std::string& file, proto::GrantAccess access,
                    const std::string& format, Planning* planning) {
   auto& job = planning->Begin(proto::JOB_KIND_SNAPSHOT, node, file);

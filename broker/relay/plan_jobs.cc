@@ -10,10 +10,6 @@ namespace openhook::relay {
 
 namespace {
 
-std::string JobIdOf(const Json& arguments) {
-  return StringAt(arguments, "job-id", StringAt(arguments, "device"));
-}
-
 // The file that a command names by node, or by its name; empty when it names none.
 std::string FileNamed(const Json& arguments, const char* node_key, const char* file_key,
                       Planning* planning) {

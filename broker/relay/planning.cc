@@ -111,6 +111,10 @@ void Planning::AddImage(const std::string& name, const std::string& format, cons
   effects->nodes[name] = {format, "", storage, backing, false, false};
 }
 
+std::string JobIdOf(const Json& arguments) {
+  return StringAt(arguments, "job-id", StringAt(arguments, "device"));
+}
+
 void AddTarget(proto::JobBeginRequest* job, const std::string& file, proto::GrantAccess access,
                const std::string& format, std::uint32_t depth) {
   proto::GrantSpec* target = job->add_targets();

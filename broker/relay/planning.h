@@ -61,6 +61,9 @@ class Planning {
   std::uint64_t* next_job_;
 };
 
+// The id that QEMU gives the job of a command.
+std::string JobIdOf(const Json& arguments);
+
 void AddTarget(proto::JobBeginRequest* job, const std::string& file, proto::GrantAccess access,
                const std::string& format, std::uint32_t depth = 0);
 

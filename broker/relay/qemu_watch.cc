@@ -8,7 +8,6 @@ namespace openhook::relay {
 
 namespace {
 
-constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 constexpr const char* kJobs = "jobs";
 constexpr const char* kMigration = "migration";
 

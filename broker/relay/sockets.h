@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -29,6 +30,9 @@ Result<UniqueFd> ConnectTo(int name);
 
 // Accepts a manager; not valid when there is none.
 UniqueFd AcceptFrom(int listener);
+
+// What is read from a monitor in one go.
+inline constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 
 // Bytes, with their descriptors, that wait for room in a socket.
 class Outgoing {

@@ -17,10 +17,6 @@ namespace {
 using whitelist::Change;
 using whitelist::Decision;
 
-std::string Plural(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 }  // namespace
 
 Broker::Broker(Options options, store::Store store, whitelist::Whitelist whitelist,

@@ -18,10 +18,6 @@ namespace {
 using whitelist::Change;
 using whitelist::JobPlan;
 
-std::string Plural(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 // The names a change event is filed under: the first path says enough for a search, the sentence
 // says how many there are.
 audit::Event ChangeEvent(audit::Operation operation, const std::string& lease, std::string path,

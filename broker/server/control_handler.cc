@@ -13,12 +13,12 @@
 #include "broker/server/file_service.h"
 #include "broker/server/job_requests.h"
 #include "broker/server/kernel_step.h"
+#include "proto/version.h"
 
 namespace openhook::server {
 
 namespace {
 
-constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::size_t kExplainEvents = 10;
 // Room for what a reply holds beside its list.
 constexpr std::size_t kReplyOverhead = 1024;

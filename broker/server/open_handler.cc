@@ -10,12 +10,12 @@
 #include "broker/base/text.h"
 #include "broker/server/file_service.h"
 #include "proto/openhook.pb.h"
+#include "proto/version.h"
 
 namespace openhook::server {
 
 namespace {
 
-constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::string_view kServer = "openhookd " OPENHOOK_VERSION;
 
 std::optional<Access> FromWire(proto::Access access) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "proto/bundle.h"
+#include "proto/version.h"
 #include "qemu-shim/client/report.h"
 
 namespace openhook::client {
@@ -19,7 +20,6 @@ namespace {
 
 // Our replies have 424 bytes at most; the rest is for fields that a newer broker may add.
 constexpr std::size_t kReplyBytes = 4096;
-constexpr std::uint32_t kProtocolVersion = 1;
 
 sockaddr_un AddressOf(const char* socket_path) {
   sockaddr_un address{};

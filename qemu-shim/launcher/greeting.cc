@@ -16,12 +16,12 @@
 #include "broker/base/text.h"
 #include "proto/bundle.h"
 #include "proto/openhook.pb.h"
+#include "proto/version.h"
 
 namespace openhook::launcher {
 
 namespace {
 
-constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::size_t kLongestProgramName = 63;
 constexpr timeval kHelloTimeout{5, 0};  // the broker's loop never blocks: silence means trouble
 
