@@ -2,8 +2,7 @@
 //
 // Which domains of libvirt are under openhook. A domain is adopted when /etc/openhook/domains has a
 // file UUID.conf: lines "key = value", whose keys are options of openhookd without the dashes
-// ("profile = apparmor", "vm-user = 64055"). Two keys are not openhookd's: "uid" is another word
-// for vm-user, and "emulator" names the QEMU that openhook-qemu stands for.
+// ("profile = apparmor", "vm-user = 64055"); "uid" is another word for vm-user.
 
 #ifndef BROKER_LIBVIRT_DOMAIN_CONFIG_H_
 #define BROKER_LIBVIRT_DOMAIN_CONFIG_H_
@@ -23,7 +22,6 @@ struct DomainConfig {
   std::vector<std::string> arguments;  // of openhookd, behind --vm: "--profile=apparmor"
   std::string run_dir = "/run/openhook";
   std::string state_dir = "/var/lib/openhook";
-  std::optional<std::string> emulator;  // absolute
 };
 
 // `uuid` in any case. Where the file of this domain is, or would be.
