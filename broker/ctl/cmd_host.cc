@@ -14,6 +14,7 @@
 #include "broker/ctl/json_output.h"
 #include "broker/ctl/libvirt_options.h"
 #include "broker/doctor/host_paths.h"
+#include "broker/doctor/security.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/whole_file.h"
 
@@ -56,6 +57,22 @@ Result<void> CheckNoneAdopted(const HostCommand& command) {
   return {};
 }
 
+// The confinement of openhookd and openhook-loader.
+Result<void> LoadProfiles() {
+  if (!doctor::IsAppArmorInForce()) {
+    return {};
+  }
+  const auto run = adopt::RunProgram({"apparmor_parser", "--replace", "/etc/apparmor.d/openhookd",
+                                      "/etc/apparmor.d/openhook-loader"},
+                                     "", kPatience);
+  if (!run || run->status != 0) {
+    return Fail(ErrorCode::kUnavailable,
+                "the AppArmor profiles openhookd and openhook-loader could not be loaded: " +
+                    (run ? OneLine(run->err) : run.error().Message()));
+  }
+  return {};
+}
+
 // libvirtd reads qemu.conf and looks for hooks when it starts. Running machines go on.
 Result<std::string> Restart() {
   if (!fs::FileExists("/run/systemd/system").value_or(false)) {
@@ -93,6 +110,9 @@ Result<void> RunHost(const Invocation& invocation, const HostCommand& command, W
   }
   if (auto none = wish == Wish::kDisable ? CheckNoneAdopted(command) : Result<void>(); !none) {
     return none;
+  }
+  if (auto loaded = wish == Wish::kEnable ? LoadProfiles() : Result<void>(); !loaded) {
+    return loaded;
   }
   const auto done = wish == Wish::kEnable ? adopt::EnableFeed(*paths) : adopt::DisableFeed(*paths);
   if (!done) {

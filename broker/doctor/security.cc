@@ -78,6 +78,10 @@ Findings CheckProfiles(std::string_view profiles) {
   return findings;
 }
 
+bool IsAppArmorInForce() {
+  return label::ModuleInForce(label::ReadKernelFacts()) == label::Module::kAppArmor;
+}
+
 Findings CheckSecurityModule(const HostPaths& paths) {
   switch (label::ModuleInForce(label::ReadKernelFacts())) {
     case label::Module::kAppArmor: {

@@ -12,6 +12,7 @@
 
 namespace openhook::doctor {
 
+bool IsAppArmorInForce();
 Findings CheckSecurityModule(const HostPaths& paths);
 // Pure: from the kernel's list of profiles, "NAME (MODE)" lines.
 Findings CheckProfiles(std::string_view profiles);
