@@ -36,14 +36,16 @@ Result<void> EndMachine(client::ControlClient* client) {
   return client->Call(std::move(request)).map([](const proto::ControlReply&) {});
 }
 
-Result<void> ApplyDefinition(const BrokerProcess& broker, const std::string& uuid,
-                             const std::string& definition) {
+// By the subcommand that `words` are, which reads the definition.
+Result<void> RunCtl(const BrokerProcess& broker, const std::string& uuid,
+                    const std::vector<std::string>& words, const std::string& definition) {
   const auto program = fs::FindProgramBeside("openhookctl", OPENHOOK_PROGRAM_DIRECTORY);
   if (!program) {
     return tl::make_unexpected(program.error());
   }
-  const auto status = RunAndWait(
-      {*program, "--run-dir", broker.run_dir(), "--vm", uuid, "plan", "-", "--apply"}, definition);
+  std::vector<std::string> command = {*program, "--run-dir", broker.run_dir(), "--vm", uuid};
+  command.insert(command.end(), words.begin(), words.end());
+  const auto status = RunAndWait(command, definition);
   if (!status) {
     return tl::make_unexpected(status.error());
   }
@@ -58,13 +60,17 @@ Result<void> Start(const BrokerProcess& broker, const std::string& uuid,
   if (!client) {
     return tl::make_unexpected(client.error());
   }
-  return EndMachine(&*client).and_then([&] { return ApplyDefinition(broker, uuid, definition); });
+  return EndMachine(&*client).and_then(
+      [&] { return RunCtl(broker, uuid, {"plan", "-", "--apply"}, definition); });
 }
 
+// What was announced while libvirtd or the broker was away is in the live definition, or gone from
+// it.
 Result<void> Reconnect(const BrokerProcess& broker, const std::string& uuid,
                        const std::string& definition) {
   const auto client = broker.Ensure();
-  return client ? ApplyDefinition(broker, uuid, definition) : tl::make_unexpected(client.error());
+  return client ? RunCtl(broker, uuid, {"reconcile", "--definition", "-"}, definition)
+                : tl::make_unexpected(client.error());
 }
 
 Result<void> Release(const BrokerProcess& broker) {
