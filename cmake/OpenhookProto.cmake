@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Turns proto/*.proto into C++ (protobuf lite) for the broker and its clients, and openhook.proto
-# into allocation-free C (nanopb) for the shim. Both are made below build/, so that
+# and feed.proto into allocation-free C (nanopb) for what is loaded into other programs. Both are made below build/, so that
 # #include "proto/openhook.pb.h" and "proto/openhook.pb_c.h" work everywhere.
 
 find_package(Protobuf REQUIRED)
@@ -17,7 +17,8 @@ function(openhook_protobuf_cpp out proto)
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated
     COMMAND protobuf::protoc --proto_path=${CMAKE_SOURCE_DIR}
             --cpp_out=lite:${CMAKE_BINARY_DIR}/generated proto/${proto}.proto
-    DEPENDS ${CMAKE_SOURCE_DIR}/proto/openhook.proto ${CMAKE_SOURCE_DIR}/proto/${proto}.proto
+    DEPENDS ${CMAKE_SOURCE_DIR}/proto/openhook.proto ${CMAKE_SOURCE_DIR}/proto/feed.proto
+            ${CMAKE_SOURCE_DIR}/proto/${proto}.proto
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set(${out} ${base}.pb.cc ${base}.pb.h PARENT_SCOPE)
 endfunction()

@@ -22,6 +22,8 @@ std::string_view ToString(Operation operation) {
       return "job-begin";
     case Operation::kJobEnd:
       return "job-end";
+    case Operation::kAnnounced:
+      return "announced";
     case Operation::kLetGo:
       return "let-go";
     case Operation::kProfile:
@@ -54,6 +56,7 @@ bool IsChange(Operation operation) {
     case Operation::kRevoke:
     case Operation::kJobBegin:
     case Operation::kJobEnd:
+    case Operation::kAnnounced:
     case Operation::kLetGo:
     case Operation::kProfile:
     case Operation::kStart:

@@ -23,6 +23,7 @@ enum class Operation : std::uint8_t {
   kRevoke,
   kJobBegin,
   kJobEnd,
+  kAnnounced,  // by libvirt
   kLetGo,
   kProfile,
   kCheckHeaders,

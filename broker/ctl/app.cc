@@ -41,6 +41,11 @@ void AddCommands(CLI::App* app, const Invocation& invocation, Action* chosen) {
   AddRevokeCommand(app, invocation, chosen);
   AddChainCommand(app, invocation, chosen);
   AddPlanCommand(app, invocation, chosen);
+  AddAdoptCommand(app, invocation, chosen);
+  AddReleaseCommand(app, invocation, chosen);
+  AddHostCommand(app, invocation, chosen);
+  AddReconcileCommand(app, invocation, chosen);
+  AddDoctorCommand(app, invocation, chosen);
   AddJobCommand(app, invocation, chosen);
   AddHoldersCommand(app, invocation, chosen);
   AddExplainCommand(app, invocation, chosen);

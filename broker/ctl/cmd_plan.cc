@@ -14,44 +14,23 @@
 #include "broker/ctl/commands.h"
 #include "broker/ctl/host_plan.h"
 #include "broker/ctl/json_output.h"
+#include "broker/ctl/make_plan.h"
 #include "broker/ctl/plan_grants.h"
+#include "broker/ctl/plan_output.h"
 #include "broker/ctl/render.h"
-#include "broker/ctl/table.h"
 #include "broker/fs/whole_file.h"
-#include "broker/plan/planner_process.h"
 
 namespace openhook::ctl {
 
 namespace {
 
-constexpr std::size_t kListBytes = std::size_t{1} << 20;
-constexpr const char* kDefaultList = "default";
-
 struct PlanOptions {
   std::string definition;
-  std::string forbid = kDefaultList;
+  std::string forbid = kDefaultForbiddenList;
   std::string command_line = "warn";
   bool show_forbidden = false;
   bool apply = false;
 };
-
-domain::CommandLine CommandLineOf(const std::string& word) {
-  if (word == "read") {
-    return domain::CommandLine::kRead;
-  }
-  return word == "read-write" ? domain::CommandLine::kReadWrite : domain::CommandLine::kWarn;
-}
-
-Result<domain::ForbiddenPaths> ReadForbidden(const std::string& file) {
-  if (file == kDefaultList) {
-    return domain::ForbiddenPaths::Default();
-  }
-  const auto text = fs::ReadWholeFile(file, kListBytes);
-  if (!text) {
-    return tl::make_unexpected(text.error());
-  }
-  return domain::ForbiddenPaths::Parse(*text);
-}
 
 Result<HostPlan> MakePlan(const PlanOptions& options) {
   const auto forbidden = ReadForbidden(options.forbid);
@@ -64,81 +43,8 @@ Result<HostPlan> MakePlan(const PlanOptions& options) {
   if (!xml) {
     return tl::make_unexpected(xml.error());
   }
-  const auto program = fs::FindProgramBeside("openhook-plan", OPENHOOK_PROGRAM_DIRECTORY);
-  if (!program) {
-    return tl::make_unexpected(program.error());
-  }
-  const auto plan = plan::RunPlanner(
-      {.program = *program, .command_line = CommandLineOf(options.command_line)}, *xml);
-  if (!plan) {
-    return tl::make_unexpected(plan.error());
-  }
-  return PlanOnHost(*plan, *forbidden);
-}
-
-// A word of the definition: escaped where it is not UTF-8, which it can be in a path alone.
-Json GrantToJson(const PlannedGrant& grant) {
-  Json json;
-  SetPath(&json, "path", grant.path);
-  SetPath(&json, "requested", grant.requested);
-  json["access"] = ToString(grant.access);
-  json["kind"] = ToString(grant.kind);
-  json["source"] = grant.source;
-  json["depth"] = grant.depth;
-  json["format"] = grant.format;
-  json["exists"] = grant.exists;
-  json["role"] = grant.role;
-  json["disk"] = grant.disk;
-  json["shareable"] = grant.shareable;
-  return json;
-}
-
-Json PlanToJson(const HostPlan& plan) {
-  Json json;
-  json["uuid"] = plan.uuid;
-  json["name"] = plan.name;
-  json["grants"] = Json::array();
-  for (const PlannedGrant& grant : plan.grants) {
-    json["grants"].push_back(GrantToJson(grant));
-  }
-  json["network"] = Json::array();
-  for (const domain::NetworkTarget& target : plan.network) {
-    json["network"].push_back(
-        {{"name", target.name}, {"source", target.source}, {"depth", target.depth}});
-  }
-  json["warnings"] = plan.warnings;
-  json["refused"] = Json::array();
-  for (const domain::Refusal& refusal : plan.refused) {
-    Json refused;
-    SetPath(&refused, "path", refusal.path);
-    refused["source"] = refusal.source;
-    refused["reason"] = refusal.reason;
-    json["refused"].push_back(std::move(refused));
-  }
-  return json;
-}
-
-std::string RenderPlan(const HostPlan& plan) {
-  Table table({{"ACCESS"},
-               {"KIND"},
-               {"THERE"},
-               {"DEPTH", Align::kRight},
-               {"FORMAT"},
-               {"SOURCE"},
-               {"PATH"}});
-  for (const PlannedGrant& grant : plan.grants) {
-    table.AddRow({std::string(ToString(grant.access)) + (grant.shareable ? ", shareable" : ""),
-                  std::string(ToString(grant.kind)), grant.exists ? "yes" : "no",
-                  grant.role.empty() ? "" : std::to_string(grant.depth), grant.format, grant.source,
-                  grant.path});
-    if (grant.requested != grant.path) {
-      table.AddRow({" ", " ", " ", " ", " ", "also as", grant.requested});
-    }
-  }
-  for (const domain::NetworkTarget& target : plan.network) {
-    table.AddRow({"network", "", "", std::to_string(target.depth), "", target.source, target.name});
-  }
-  return table.Render();
+  return ReadDefinition(*xml, CommandLineOf(options.command_line))
+      .map([&](const domain::Plan& plan) { return PlanOnHost(plan, *forbidden); });
 }
 
 // A plan that lacks something which the machine needs is shown, and is no success.
@@ -148,17 +54,7 @@ Result<void> Verdict(const Invocation& invocation, const HostPlan& plan) {
       invocation.err << "openhookctl: warning: " << OneLine(warning) << '\n';
     }
   }
-  if (plan.refused.empty()) {
-    return {};
-  }
-  std::string sentences;
-  for (const domain::Refusal& refusal : plan.refused) {
-    sentences += fmt::format("\n  {}: {} {}", refusal.source, Quote(refusal.path), refusal.reason);
-  }
-  return Fail(ErrorCode::kPermission,
-              fmt::format("the definition asks for what is refused (--forbid changes the list of "
-                          "forbidden paths):{}",
-                          sentences));
+  return CheckRefused(plan);
 }
 
 // The disks' chains are requests of their own, so what was granted before one is refused stays.

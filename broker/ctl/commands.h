@@ -20,6 +20,11 @@ void AddGrantCommand(CLI::App* app, const Invocation& invocation, Action* chosen
 void AddRevokeCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddChainCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddPlanCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+void AddAdoptCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+void AddDoctorCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+void AddReconcileCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+void AddHostCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
+void AddReleaseCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddJobCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 void AddHoldersCommand(CLI::App* app, const Invocation& invocation, Action* chosen);
 // The subcommands of chain that ask a broker: list, check, accept.

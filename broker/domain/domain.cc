@@ -179,7 +179,11 @@ Result<Plan> PlanDomain(std::string_view xml, CommandLine command_line) {
   PlanDevices(*root, &planning);
   PlanCommandLine(*root, command_line, &planning);
   WarnUnknownElements(*root, &planning);
-  return planning.Finish();
+  auto plan = planning.Finish();
+  if (plan) {
+    plan->places = PlacesOf(*root);
+  }
+  return plan;
 }
 
 }  // namespace openhook::domain

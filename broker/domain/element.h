@@ -6,6 +6,7 @@
 #ifndef BROKER_DOMAIN_ELEMENT_H_
 #define BROKER_DOMAIN_ELEMENT_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,9 @@ struct Element {
   std::vector<std::pair<std::string, std::string>> attributes;
   std::string text;  // of this element alone, in pieces put together
   std::vector<Element> children;
+  // Where it stands in the text, from its '<' to behind its last '>'.
+  std::size_t text_begin = 0;
+  std::size_t text_end = 0;
 
   // The attribute's value; empty when there is none. libvirt treats both alike for every name of a
   // file.

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/domain/places.h"
+
 namespace openhook::domain {
 
 enum class Access : std::uint8_t {
@@ -92,6 +94,7 @@ struct Plan {
   std::vector<NetworkTarget> network;
   std::vector<Refusal> refused;
   std::vector<std::string> warnings;
+  Places places;
 };
 
 std::string_view ToString(Access access);  // "read", "read-write", "create", "list"

@@ -6,6 +6,7 @@
 #include <libxml/xmlerror.h>
 #include <libxml/xmlstring.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -25,9 +26,11 @@ std::string_view View(const xmlChar* text) {
 // and not after the library has made its own tree of it.
 class TreeBuilder {
  public:
-  explicit TreeBuilder(xmlParserCtxtPtr parser) : parser_(parser) {}
+  TreeBuilder(xmlParserCtxtPtr parser, std::string_view text) : parser_(parser), text_(text) {}
 
   void Open(Element element) {
+    // The parser is at the end of the start tag, and a tag has no other '<' than its first byte.
+    element.text_begin = text_.rfind('<', Position());
     ++elements_;
     attributes_ += element.attributes.size();
     if (elements_ > limits::kMaxXmlElements || attributes_ > limits::kMaxXmlAttributes) {
@@ -49,6 +52,7 @@ class TreeBuilder {
   }
   void Close() {
     if (!open_.empty()) {
+      open_.back()->text_end = Position();
       open_.pop_back();
     }
   }
@@ -79,7 +83,13 @@ class TreeBuilder {
   }
 
  private:
+  // What the parser has read: it converts nothing, so its bytes are those of the text.
+  [[nodiscard]] std::size_t Position() const {
+    return static_cast<std::size_t>(std::max(xmlByteConsumed(parser_), 0L));
+  }
+
   xmlParserCtxtPtr parser_;
+  std::string_view text_;
   Element root_;
   std::vector<Element*> open_;
   std::size_t elements_ = 0;
@@ -181,7 +191,7 @@ Result<Element> ParseXml(std::string_view text) {
   if (parser == nullptr) {
     return FailErrno(ENOMEM, "cannot make an XML parser");
   }
-  TreeBuilder builder(parser.get());
+  TreeBuilder builder(parser.get(), text);
   parser->_private = &builder;
   Install(parser.get());
   // In this mode the library makes no tree, and returns none. NOENT: the five predefined entities

@@ -14,7 +14,7 @@ namespace openhook::fs {
 
 namespace {
 
-UniqueFd OpenLog(const std::string& path) {
+UniqueFd OpenOrMake(const std::string& path) {
   return UniqueFd(::open(path.c_str(),
                          O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
                          S_IRUSR | S_IWUSR));
@@ -23,7 +23,7 @@ UniqueFd OpenLog(const std::string& path) {
 }  // namespace
 
 Result<AppendFile> AppendFile::Open(std::string path, std::uint64_t max_bytes) {
-  UniqueFd fd = OpenLog(path);
+  UniqueFd fd = OpenOrMake(path);
   struct stat info{};
   if (!fd.IsValid() || ::fstat(fd.Get(), &info) != 0) {
     return FailErrno(errno, "cannot open the log " + Quote(path));
@@ -36,7 +36,7 @@ Result<void> AppendFile::Rotate() {
   if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) {
     return FailErrno(errno, "cannot rotate the log " + Quote(path_));
   }
-  UniqueFd fresh = OpenLog(path_);
+  UniqueFd fresh = OpenOrMake(path_);
   if (!fresh.IsValid()) {
     return FailErrno(errno, "cannot open the log " + Quote(path_));
   }
@@ -58,6 +58,17 @@ Result<void> AppendFile::Append(std::string_view line) {
   }
   size_ += text.size();
   return {};
+}
+
+Result<UniqueFd> OpenLog(const std::string& path) {
+  UniqueFd fd = OpenOrMake(path);
+  return fd.IsValid() ? Result<UniqueFd>(std::move(fd))
+                      : FailErrno(errno, "cannot open the log " + Quote(path));
+}
+
+Result<UniqueFd> OpenNull() {
+  UniqueFd fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  return fd.IsValid() ? Result<UniqueFd>(std::move(fd)) : FailErrno(errno, "cannot open /dev/null");
 }
 
 }  // namespace openhook::fs

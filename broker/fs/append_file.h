@@ -34,6 +34,12 @@ class AppendFile {
   std::uint64_t max_bytes_;
 };
 
+// For a program that writes its own lines: opened or made as above.
+Result<UniqueFd> OpenLog(const std::string& path);
+
+// /dev/null, for reading and writing.
+Result<UniqueFd> OpenNull();
+
 }  // namespace openhook::fs
 
 #endif  // BROKER_FS_APPEND_FILE_H_

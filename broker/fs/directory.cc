@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 #include <string_view>
 
@@ -88,6 +89,22 @@ Result<bool> FileExists(const std::string& path) {
 Result<void> RemoveFile(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
     return FailErrno(errno, "cannot remove " + Quote(path));
+  }
+  return {};
+}
+
+Result<void> ReplaceLink(const std::string& path, const std::string& target) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) == 0 && !S_ISLNK(info.st_mode)) {
+    return Fail(ErrorCode::kConflict, Quote(path) + " is there, and is not ours; move it away");
+  }
+  const std::string temporary = path + ".new";
+  if (auto removed = RemoveFile(temporary); !removed) {
+    return removed;
+  }
+  if (::symlink(target.c_str(), temporary.c_str()) != 0 ||
+      std::rename(temporary.c_str(), path.c_str()) != 0) {
+    return FailErrno(errno, "cannot make the link " + Quote(path));
   }
   return {};
 }

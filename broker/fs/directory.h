@@ -32,6 +32,10 @@ Result<bool> FileExists(const std::string& path);
 // Removes a name that may be absent.
 Result<void> RemoveFile(const std::string& path);
 
+// Makes `path` a symlink to `target`; others see the old one or the new one. What is there and no
+// symlink stays. Errors: kConflict for such a thing; the kernel's.
+Result<void> ReplaceLink(const std::string& path, const std::string& target);
+
 // Gives the finished file `from` the name `to`, in the same directory, unless that is taken:
 // nothing is ever replaced. Errors: kConflict (EEXIST); else the kernel's.
 Result<void> PublishFile(const std::string& from, const std::string& to);

@@ -39,21 +39,6 @@ Result<std::string> ReadToEnd(const UniqueFd& file, const std::string& who, std:
   }
 }
 
-Result<std::string> ReadLink(const std::string& path) {
-  std::array<char, PATH_MAX> target{};
-  const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
-  if (size < 0) {
-    return FailErrno(errno, "cannot read the link " + Quote(path));
-  }
-  return std::string(target.data(), static_cast<std::size_t>(size));
-}
-
-bool IsProgram(const std::string& path) {
-  struct stat found{};
-  return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
-
 }  // namespace
 
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t limit) {
@@ -69,13 +54,28 @@ Result<std::string> ReadStandardInput(std::size_t limit) {
   return ReadToEnd(input, "standard input", limit);
 }
 
+Result<std::string> LinkTarget(const std::string& path) {
+  std::array<char, PATH_MAX> target{};
+  const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+  if (size < 0) {
+    return FailErrno(errno, "cannot read the link " + Quote(path));
+  }
+  return std::string(target.data(), static_cast<std::size_t>(size));
+}
+
 Result<std::string> LinkName(const std::string& path) {
-  return ReadLink(path).map(
+  return LinkTarget(path).map(
       [](const std::string& target) { return target.substr(target.rfind('/') + 1); });
 }
 
+bool IsProgram(const std::string& path) {
+  struct stat found{};
+  return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
+}
+
 Result<std::string> FindProgramBeside(const std::string& name, const std::string& installed) {
-  const auto own = ReadLink("/proc/self/exe");
+  const auto own = LinkTarget("/proc/self/exe");
   const std::string directory = own ? own->substr(0, own->rfind('/')) : installed;
   for (const std::string& place : {directory, directory + "/../bin", installed}) {
     std::string candidate = place;

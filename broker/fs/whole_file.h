@@ -18,8 +18,14 @@ Result<std::string> ReadWholeFile(const std::string& path, std::size_t limit);
 // The same of standard input, to its end.
 Result<std::string> ReadStandardInput(std::size_t limit);
 
+// What a symlink points at, as it is written. Errors: the kernel's.
+Result<std::string> LinkTarget(const std::string& path);
+
 // Last component of what a symlink points at. Errors: the kernel's.
 Result<std::string> LinkName(const std::string& path);
+
+// A regular file that this process may execute, symlinks followed.
+bool IsProgram(const std::string& path);
 
 // A program of this project: in the directory of the one that runs, in bin/ beside that directory,
 // else in `installed`. Errors: kNotFound.

@@ -48,6 +48,25 @@ void SetDevice(const domain::DeviceQuestion& device, proto::PlannedDevice* messa
   message->set_source(device.source);
 }
 
+void SetSpan(const domain::Span& span, proto::PlannedSpan* message) {
+  message->set_begin(span.begin);
+  message->set_end(span.end);
+}
+
+void SetPlaces(const domain::Places& places, proto::PlannedPlaces* message) {
+  SetSpan(places.emulator, message->mutable_emulator());
+  message->set_emulator_path(places.emulator_path);
+  for (const domain::LabelPlace& label : places.labels) {
+    proto::PlannedLabel* planned = message->add_labels();
+    SetSpan(label.span, planned->mutable_span());
+    planned->set_type(label.type);
+    planned->set_model(label.model);
+    planned->set_relabel(label.relabel);
+    planned->set_label(label.label);
+  }
+  SetSpan(places.before_new_label, message->mutable_before_new_label());
+}
+
 void SetPlan(const domain::Plan& plan, proto::DomainPlan* message) {
   message->set_uuid(plan.uuid);
   message->set_name(plan.name);
@@ -73,6 +92,7 @@ void SetPlan(const domain::Plan& plan, proto::DomainPlan* message) {
   for (const std::string& warning : plan.warnings) {
     message->add_warnings(warning);
   }
+  SetPlaces(plan.places, message->mutable_places());
 }
 
 bool GetFile(const proto::PlannedFile& message, domain::WantedFile* file) {
@@ -98,11 +118,27 @@ bool GetDevice(const proto::PlannedDevice& message, domain::DeviceQuestion* devi
          FromProto(message.access(), 1, domain::Access::kList, &device->access);
 }
 
+domain::Span SpanOf(const proto::PlannedSpan& message) { return {message.begin(), message.end()}; }
+
+// Whether they are places of the text is seen where the text is (domain::AreIn()).
+domain::Places PlacesOf(const proto::PlannedPlaces& message) {
+  domain::Places places;
+  places.emulator = SpanOf(message.emulator());
+  places.emulator_path = message.emulator_path();
+  for (const proto::PlannedLabel& label : message.labels()) {
+    places.labels.push_back(
+        {SpanOf(label.span()), label.type(), label.model(), label.relabel(), label.label()});
+  }
+  places.before_new_label = SpanOf(message.before_new_label());
+  return places;
+}
+
 bool GetPlan(const proto::DomainPlan& message, domain::Plan* plan) {
   const auto count = static_cast<std::size_t>(message.files_size()) +
                      static_cast<std::size_t>(message.devices_size()) +
                      static_cast<std::size_t>(message.network_size()) +
                      static_cast<std::size_t>(message.refused_size()) +
+                     static_cast<std::size_t>(message.places().labels_size()) +
                      static_cast<std::size_t>(message.warnings_size());
   bool good = count <= limits::kMaxPlanned;
   plan->uuid = message.uuid();
@@ -123,6 +159,7 @@ bool GetPlan(const proto::DomainPlan& message, domain::Plan* plan) {
   for (const std::string& warning : message.warnings()) {
     plan->warnings.push_back(OneLine(warning));
   }
+  plan->places = PlacesOf(message.places());
   return good;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "broker/base/unique_fd.h"
 #include "broker/plan/child.h"
@@ -32,6 +33,15 @@ Result<UniqueFd> TextInMemory(std::string_view text) {
     return FailErrno(errno, "cannot hand the definition to the planning process");
   }
   return file;
+}
+
+Result<domain::Plan> WithPlacesIn(domain::Plan plan, std::string_view xml) {
+  if (!domain::AreIn(plan.places, xml)) {
+    return Fail(ErrorCode::kCorrupt,
+                "the planning process names places that are not in the definition, which may be "
+                "made to attack it");
+  }
+  return plan;
 }
 
 const char* WordOf(domain::CommandLine command_line) {
@@ -62,7 +72,8 @@ Result<domain::Plan> RunPlanner(const PlannerOptions& options, std::string_view 
     return tl::make_unexpected(child.error());
   }
   return child->Answer(std::chrono::steady_clock::now() + options.deadline)
-      .and_then([](const std::string& answer) { return Decode(answer); });
+      .and_then([](const std::string& answer) { return Decode(answer); })
+      .and_then([&](domain::Plan plan) { return WithPlacesIn(std::move(plan), xml); });
 }
 
 }  // namespace openhook::plan

@@ -56,6 +56,8 @@ struct WantedJob {
 
 using SharedSubject = std::shared_ptr<const audit::Subject>;
 
+class Feed;
+
 class Broker {
  public:
   // Opens the store, confirms what it says after a reboot, and finishes or undoes an interrupted
@@ -107,6 +109,28 @@ class Broker {
   Result<whitelist::JobPlan> BeginJob(const WantedJob& wanted, SharedSubject subject);
   Result<whitelist::JobPlan> EndJob(const std::string& id, whitelist::JobState outcome,
                                     SharedSubject subject);
+
+  // What libvirt announced of `path`, as whitelist/announced.h planned it against the whitelist of
+  // this moment. An empty change is an event all the same.
+  Result<void> FollowAnnounced(const std::string& path, std::string_view access,
+                               Result<whitelist::Change> plan, SharedSubject subject);
+  // An announcement that comes to nothing, as an event.
+  void RecordRefused(const std::string& path, std::string_view access, const Error& error,
+                     SharedSubject subject);
+  // May files that the headers of a new image name be given to this VM: none is another VM's.
+  Result<void> CheckOwners(const std::string& disk,
+                           const std::vector<whitelist::Grant>& grants) const;
+  // How the VM's processes have a file open at this moment.
+  [[nodiscard]] whitelist::HeldProbe Probe() const;
+  // Its headers are to be compared with its record.
+  void CheckHeadersOf(const std::string& disk) const {
+    if (disk_watch_) {
+      disk_watch_(disk);
+    }
+  }
+  // Who takes announcements; null: nobody does.
+  void TakeAnnouncements(Feed* feed) { feed_ = feed; }
+  [[nodiscard]] Feed* feed() const { return feed_; }
 
   // Forgets the ended grants whose files the VM has closed. To be called now and then while
   // whitelist().ended() is not empty; `watch` is told of each change that leaves it so, and when a
@@ -171,7 +195,6 @@ class Broker {
   [[nodiscard]] Resolved ResolveHere(const std::string& lease,
                                      const std::vector<WantedGrant>& wanted) const;
   Result<whitelist::JobRequest> NameJob(const WantedJob& wanted) const;
-  [[nodiscard]] whitelist::HeldProbe Probe() const;
   Result<void> CommitEnding(whitelist::Change* change);
   void Apply(const whitelist::Change& change);
   [[nodiscard]] std::string CreatingLease(const whitelist::Entry& entry) const;
@@ -187,6 +210,7 @@ class Broker {
   DiskWatch disk_watch_;
   worker::Jobs jobs_;
   KernelStep* kernel_step_ = nullptr;
+  Feed* feed_ = nullptr;
   std::unique_ptr<label::BackEnd> labels_ =
       label::MakeUnchecked(label::Module::kNone, "no security module was looked for");
   enum class Creation : std::uint8_t { kUnderWay, kUnknown };

@@ -161,17 +161,23 @@ Result<void> Broker::CheckDriftedOwners(const whitelist::WantedChain& chain,
     return {};
   }
   const auto known = record->second.Files();
+  std::vector<whitelist::Grant> fresh;
+  std::copy_if(grants.begin(), grants.end(), std::back_inserter(fresh),
+               [&](const whitelist::Grant& grant) { return !known.contains(grant.path); });
+  return CheckOwners(chain.disk, fresh);
+}
+
+Result<void> Broker::CheckOwners(const std::string& disk,
+                                 const std::vector<whitelist::Grant>& grants) const {
   for (const whitelist::Grant& grant : grants) {
-    const std::string writer = !known.contains(grant.path) && grant.identity
-                                   ? locks_.OtherWriter(*grant.identity)
-                                   : std::string();
+    const std::string writer = grant.identity ? locks_.OtherWriter(*grant.identity) : std::string();
     if (!writer.empty()) {
       return Fail(ErrorCode::kPermission,
-                  "the headers of the disk " + Quote(chain.disk) + " lead to " +
-                      Quote(grant.path.str()) + ", which the VM " + writer +
+                  "the headers of the disk " + Quote(disk) + " lead to " + Quote(grant.path.str()) +
+                      ", which the VM " + writer +
                       " may write to, and no job explains it. If it was changed on purpose: "
                       "openhookctl chain accept " +
-                      Quote(chain.disk));
+                      Quote(disk));
     }
   }
   return {};
@@ -321,10 +327,37 @@ Result<JobPlan> Broker::EndJob(const std::string& id, whitelist::JobState outcom
   }
   event.Allowed("the job " + id + (plan->change.IsEmpty() ? " had ended before" : " has ended") +
                 KeptSuffix(plan->change));
-  if (disk_watch_ && !plan->job.request.disk.empty()) {
-    disk_watch_(plan->job.request.disk);
+  if (!plan->job.request.disk.empty()) {
+    CheckHeadersOf(plan->job.request.disk);
   }
   return plan;
+}
+
+Result<void> Broker::FollowAnnounced(const std::string& path, std::string_view access,
+                                     Result<Change> plan, SharedSubject subject) {
+  audit::PendingEvent event(&audit_, ChangeEvent(audit::Operation::kAnnounced, "libvirt", path,
+                                                 access, std::move(subject)));
+  const Refuser refuse(&event);
+  if (!plan) {
+    return refuse(plan.error());
+  }
+  if (!plan->IsEmpty()) {
+    if (auto held = EnsureWriteLocks(*plan); !held) {
+      return refuse(held.error());
+    }
+    if (auto committed = CommitEnding(&*plan); !committed) {
+      return refuse(committed.error());
+    }
+  }
+  event.Allowed(plan->IsEmpty() ? "nothing to change" : "followed" + KeptSuffix(*plan));
+  return {};
+}
+
+void Broker::RecordRefused(const std::string& path, std::string_view access, const Error& error,
+                           SharedSubject subject) {
+  audit::PendingEvent event(&audit_, ChangeEvent(audit::Operation::kAnnounced, "libvirt", path,
+                                                 access, std::move(subject)));
+  event.Failed(error.Message());
 }
 
 }  // namespace openhook::server

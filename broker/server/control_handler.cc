@@ -2,17 +2,16 @@
 
 #include "broker/server/control_handler.h"
 
-#include <unistd.h>
-
-#include <algorithm>
 #include <set>
 
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
 #include "broker/server/control_messages.h"
+#include "broker/server/feed.h"
 #include "broker/server/file_service.h"
 #include "broker/server/job_requests.h"
 #include "broker/server/kernel_step.h"
+#include "broker/server/status_reply.h"
 #include "proto/version.h"
 
 namespace openhook::server {
@@ -20,6 +19,8 @@ namespace openhook::server {
 namespace {
 
 constexpr std::size_t kExplainEvents = 10;
+// What the lock driver has room for (proto/feed.proto).
+constexpr std::size_t kMaxAnnouncementReason = 1900;
 // Room for what a reply holds beside its list.
 constexpr std::size_t kReplyOverhead = 1024;
 constexpr std::size_t kMaxListBytes = limits::kMaxControlPacket - kReplyOverhead;
@@ -114,6 +115,9 @@ class ControlHandler : public PacketHandler {
       case proto::ControlRequest::kJobList:
         ListJobs(*broker_, request.job_list(), kMaxListBytes, reply->mutable_job_list());
         break;
+      case proto::ControlRequest::kAnnouncement:
+        Announce(request.announcement());
+        return std::nullopt;
       case proto::ControlRequest::kHolders:
         Finish(FindHolders(*broker_, request.holders(), reply->mutable_holders()), reply);
         break;
@@ -267,6 +271,19 @@ class ControlHandler : public PacketHandler {
     return true;
   }
 
+  void Announce(const proto::Announcement& announcement) {
+    if (broker_->feed() == nullptr) {
+      Finish(openhook::Fail(ErrorCode::kUnavailable, "this broker is ending"), &reply_);
+      return Reply(AfterReply::kContinue);
+    }
+    broker_->feed()->Take(announcement, subject_, [this](const Result<void>& taken) {
+      if (!Finish(taken, &reply_)) {
+        reply_.set_reason(reply_.reason().substr(0, kMaxAnnouncementReason));
+      }
+      Reply(AfterReply::kContinue);
+    });
+  }
+
   void List(const proto::ListRequest& request, proto::ListReply* reply) {
     const auto& grants = broker_->whitelist().grants();
     reply->set_generation(broker_->whitelist().generation());
@@ -286,33 +303,7 @@ class ControlHandler : public PacketHandler {
   }
 
   void Status(proto::StatusReply* reply) {
-    const Options& options = broker_->options();
-    const auto& counters = broker_->audit().counters();
-    reply->set_vm(options.vm);
-    reply->set_version(OPENHOOK_VERSION);
-    reply->set_pid(::getpid());
-    reply->set_generation(broker_->whitelist().generation());
-    reply->set_grants(broker_->whitelist().grants().size());
-    reply->set_leases(broker_->whitelist().LeaseCount());
-    reply->set_created_files(broker_->whitelist().created().size());
-    reply->set_allowed(counters.allowed);
-    reply->set_denied(counters.denied);
-    reply->set_failed(counters.failed);
-    reply->set_state_dir(options.state_dir);
-    reply->set_run_dir(options.run_dir);
-    reply->set_vm_uid(options.vm_uid);
-    const label::Level& level = broker_->labels().level();
-    reply->set_peer_label(level.demanded);
-    reply->set_security_module(std::string(ToString(level.module)));
-    reply->set_label_level(std::string(ToString(level.checked)));
-    reply->set_label_sentence(level.sentence);
-    const auto& jobs = broker_->whitelist().jobs();
-    reply->set_running_jobs(
-        static_cast<std::uint64_t>(std::count_if(jobs.begin(), jobs.end(), [](const auto& job) {
-          return job.second.state == whitelist::JobState::kRunning;
-        })));
-    reply->set_ended_held(broker_->whitelist().ended().size());
-    reply->set_drift(std::string(ToString(options.drift.policy)));
+    FillBrokerStatus(broker_, reply);
     fill_status_(reply);
   }
 

@@ -52,8 +52,10 @@ const CanonicalPath& SlowestOf(const whitelist::Whitelist& whitelist,
   return record.images.front().path;
 }
 
-worker::ChainJob JobFor(const whitelist::Whitelist& whitelist,
-                        const whitelist::ChainRecord& record) {
+}  // namespace
+
+worker::ChainJob ChainJobFor(const whitelist::Whitelist& whitelist,
+                             const whitelist::ChainRecord& record) {
   const whitelist::ChainImage& active = record.images.front();
   return {.image = active.path.str(),
           .format = active.format,
@@ -62,8 +64,6 @@ worker::ChainJob JobFor(const whitelist::Whitelist& whitelist,
           .shareable = IsShareable(whitelist, record),
           .slowest = SlowestOf(whitelist, record).str()};
 }
-
-}  // namespace
 
 HeaderCheck::HeaderCheck(Broker* broker) : broker_(broker) {
   broker_->WatchDisks([this](const std::string& disk) { Add(disk); });
@@ -88,8 +88,11 @@ void HeaderCheck::CheckNext() {
     if (record == nullptr || record->images.empty() || HasRunningJob(broker_->whitelist(), disk)) {
       continue;  // nothing to read, or the end of the job brings it here again
     }
+    if (record->images.front().format.empty()) {
+      continue;  // a new image that is to be written yet: the feed's business
+    }
     checking_ = true;
-    broker_->jobs().Run(JobFor(broker_->whitelist(), *record), broker_->jobs().Deadline(),
+    broker_->jobs().Run(ChainJobFor(broker_->whitelist(), *record), broker_->jobs().Deadline(),
                         [this, record = *record](const Result<proto::GrantRequest>& read) {
                           TakeHeaders(record, read);
                         });

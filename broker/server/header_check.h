@@ -18,6 +18,10 @@
 
 namespace openhook::server {
 
+// Reads the headers of a recorded disk, which has images.
+worker::ChainJob ChainJobFor(const whitelist::Whitelist& whitelist,
+                             const whitelist::ChainRecord& record);
+
 class HeaderCheck {
  public:
   // Begins with all disks that are recorded.

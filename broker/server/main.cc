@@ -25,6 +25,7 @@
 #include "broker/server/broker.h"
 #include "broker/server/control_handler.h"
 #include "broker/server/descriptor_limit.h"
+#include "broker/server/feed.h"
 #include "broker/server/header_check.h"
 #include "broker/server/let_go_timer.h"
 #include "broker/server/listener.h"
@@ -183,6 +184,7 @@ Result<void> Serve(const Options& options) {
     return confined;
   }
   const HeaderCheck headers(broker.get());
+  Feed feed(loop, broker.get());
   asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
   // Whoever waits for us starts the VM next, for which its profile has to be there.

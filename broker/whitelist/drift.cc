@@ -14,23 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kPolicyWords = {"pool", "strict", "trust"};
 
-std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist) {
-  std::set<CanonicalPath> directories;
-  for (const auto& [disk, chain] : whitelist.chains()) {
-    for (const CanonicalPath& file : chain.Files()) {
-      directories.insert(file.Parent());
-    }
-  }
-  return directories;
-}
-
-bool IsInPool(const CanonicalPath& file, const std::set<CanonicalPath>& known,
-              const std::vector<CanonicalPath>& pools) {
-  return known.contains(file.Parent()) ||
-         std::any_of(pools.begin(), pools.end(),
-                     [&](const CanonicalPath& pool) { return pool.Contains(file); });
-}
-
 std::string Name(const std::optional<CanonicalPath>& path) {
   return path ? Quote(path->str()) : "the end of the chain";
 }
@@ -58,6 +41,23 @@ std::optional<Drift> CompareParts(std::size_t depth, const ChainImage& recorded,
 }
 
 }  // namespace
+
+std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist) {
+  std::set<CanonicalPath> directories;
+  for (const auto& [disk, chain] : whitelist.chains()) {
+    for (const CanonicalPath& file : chain.Files()) {
+      directories.insert(file.Parent());
+    }
+  }
+  return directories;
+}
+
+bool IsInPool(const CanonicalPath& file, const std::set<CanonicalPath>& known,
+              const std::vector<CanonicalPath>& pools) {
+  return known.contains(file.Parent()) ||
+         std::any_of(pools.begin(), pools.end(),
+                     [&](const CanonicalPath& pool) { return pool.Contains(file); });
+}
 
 std::string_view ToString(DriftPolicy policy) {
   return kPolicyWords.at(static_cast<std::size_t>(policy));

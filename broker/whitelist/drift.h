@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,12 @@ struct Drift {
 
 // Absent: the same images and parts in the same order.
 std::optional<Drift> FindDrift(const ChainRecord& record, const std::vector<ChainImage>& seen);
+
+// Directories that hold a member of this VM's disks.
+std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist);
+
+bool IsInPool(const CanonicalPath& file, const std::set<CanonicalPath>& known,
+              const std::vector<CanonicalPath>& pools);
 
 // May the record follow the headers? Errors: kPermission with a sentence that names old, new and
 // the command that accepts it.

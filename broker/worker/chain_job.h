@@ -14,8 +14,9 @@
 namespace openhook::worker {
 
 struct ChainJob {
-  std::string image;   // the active one
-  std::string format;  // as it is recorded: never probed
+  std::string image;  // the active one
+  // As it is recorded. Empty: to be probed; then an empty file is told without a format.
+  std::string format;
   proto::GrantAccess top = proto::GRANT_ACCESS_READ;
   std::string source;
   bool shareable = false;

@@ -73,15 +73,20 @@ Result<std::optional<TargetUser>> AskedUser(const Options& options) {
   return ResolveUser(*options.user).map([](TargetUser user) { return std::optional(user); });
 }
 
-int Execute(const std::string& program, const Options& options, const QmpRelay& relay,
+int Execute(const std::string& program, const std::vector<std::string>& words,
             const std::vector<std::string>& environment) {
+  ::execve(program.c_str(), Pointers(words).data(), Pointers(environment).data());
+  return Refuse(ErrnoError(errno, "cannot execute " + Quote(program)), kExitCannotExecute);
+}
+
+int ExecuteWithRelay(const std::string& program, const Options& options, const QmpRelay& relay,
+                     const std::vector<std::string>& environment) {
   std::vector<std::string> words = options.command;
   words.insert(words.end(), relay.arguments().begin(), relay.arguments().end());
   if (const auto inherited = relay.LetInherit(); !inherited) {
     return Refuse(inherited.error());
   }
-  ::execve(program.c_str(), Pointers(words).data(), Pointers(environment).data());
-  return Refuse(ErrnoError(errno, "cannot execute " + Quote(program)), kExitCannotExecute);
+  return Execute(program, words, environment);
 }
 
 // Steps 3 to 6.
@@ -105,7 +110,7 @@ int BecomeProgram(const Options& options, const std::optional<TargetUser>& user,
   if (!environment) {
     return Refuse(environment.error());
   }
-  return Execute(program, options, relay, *environment);
+  return ExecuteWithRelay(program, options, relay, *environment);
 }
 
 int Run(const Options& options) {
@@ -120,6 +125,9 @@ int Run(const Options& options) {
     return Refuse(program.error(), program.error().code == ErrorCode::kNotFound
                                        ? kExitNotFound
                                        : kExitCannotExecute);
+  }
+  if (options.purpose == Purpose::kProbe) {
+    return Execute(*program, options.command, InheritedEnvironment());
   }
   const auto shim = PrepareShim(options);
   if (!shim) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "broker/base/text.h"
+#include "qemu-shim/launcher/emulator.h"
 #include "qemu-shim/launcher/exit_status.h"
 
 namespace openhook::launcher {
@@ -170,6 +171,9 @@ void Complete(const RawOptions& raw, Options* options) {
 }  // namespace
 
 std::variant<Options, EndWith> ParseCommandLine(int argc, char** argv) {
+  if (auto emulator = ParseEmulatorCall({argv, argv + argc})) {
+    return std::move(*emulator);
+  }
   Options options;
   RawOptions raw;
   CLI::App app(kDescription, "openhook-qemu");

@@ -26,7 +26,13 @@ enum class Mode : std::uint8_t {
   kSeccomp,  // a process beside it answers its system calls
 };
 
+enum class Purpose : std::uint8_t {
+  kMachine,
+  kProbe,  // libvirt asks a QEMU without a machine what it can do: no broker is needed
+};
+
 struct Options {
+  Purpose purpose = Purpose::kMachine;
   Mode mode = Mode::kPreload;
   std::string socket;               // open.sock, absolute
   std::optional<std::string> user;  // USER[:GROUP]; absent: stay who we are

@@ -18,7 +18,7 @@ def cases(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.path.insert(0, str(Path.cwd()))
     for name in sys.argv[1:]:
         module = import_module(Path(name).stem)
         for case in cases(unittest.defaultTestLoader.loadTestsFromModule(module)):

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/libvirt/broker_process.h"
+
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill(2)
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "broker/base/text.h"
+#include "broker/fs/append_file.h"
+#include "broker/fs/directory.h"
+#include "broker/fs/process.h"
+#include "broker/fs/whole_file.h"
+#include "broker/libvirt/child_program.h"
+
+namespace openhook::libvirt {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::milliseconds kPause{5};
+constexpr mode_t kPrivate = 0700;
+constexpr const char* kSystemctl = "/usr/bin/systemctl";
+
+// sd_booted(3).
+bool SystemdRuns() { return fs::FileExists("/run/systemd/system").value_or(false); }
+
+Result<void> Systemctl(const std::string& verb, const std::string& uuid) {
+  const auto status = RunAndWait({kSystemctl, verb, "openhookd@" + uuid + ".service"}, "");
+  if (!status) {
+    return tl::make_unexpected(status.error());
+  }
+  return *status == 0 ? Result<void>()
+                      : Fail(ErrorCode::kUnavailable, "systemctl " + verb + " openhookd@" + uuid +
+                                                          " failed; 'journalctl -u openhookd@" +
+                                                          uuid + "' tells why");
+}
+
+template <class Predicate>
+bool Await(Predicate&& predicate) {
+  const auto until = Clock::now() + kPatience;
+  while (!predicate()) {
+    if (Clock::now() > until) {
+      return false;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string BrokerProcess::Socket() const {
+  return config_.run_dir + "/" + uuid_ + "/control.sock";
+}
+
+std::string BrokerProcess::LogFile() const { return config_.state_dir + "/" + uuid_ + ".log"; }
+
+Result<client::ControlClient> BrokerProcess::Connect() const {
+  return client::ControlClient::Connect(Socket(), "openhook-hook");
+}
+
+Result<std::vector<std::string>> BrokerProcess::Words() const {
+  return fs::FindProgramBeside("openhookd", OPENHOOK_PROGRAM_DIRECTORY)
+      .map([&](const std::string& program) {
+        std::vector<std::string> words = {program, "--vm", uuid_};
+        words.insert(words.end(), config_.arguments.begin(), config_.arguments.end());
+        return words;
+      });
+}
+
+Result<void> BrokerProcess::Start() const {
+  if (SystemdRuns()) {
+    return Systemctl("start", uuid_);
+  }
+  const auto words = Words();
+  if (!words) {
+    return tl::make_unexpected(words.error());
+  }
+  const auto made = fs::EnsurePrivateDirectory(config_.state_dir, kPrivate);
+  const auto log = made ? fs::OpenLog(LogFile()) : tl::make_unexpected(made.error());
+  if (!log) {
+    return tl::make_unexpected(log.error());
+  }
+  return StartAlone(*words, *log);
+}
+
+Result<client::ControlClient> BrokerProcess::Ensure() const {
+  if (auto running = Connect()) {
+    return running;
+  }
+  if (auto started = Start(); !started) {
+    return tl::make_unexpected(started.error());
+  }
+  Result<client::ControlClient> client = Connect();
+  const bool ready = Await([&] {
+    if (!client) {
+      client = Connect();
+    }
+    return client.has_value();
+  });
+  if (!ready) {
+    return Fail(ErrorCode::kUnavailable,
+                "the broker of the machine does not start; its log is " +
+                    (SystemdRuns() ? "'journalctl -u openhookd@" + uuid_ + "'" : Quote(LogFile())) +
+                    " (" + client.error().Message() + ")");
+  }
+  return client;
+}
+
+Result<void> BrokerProcess::Stop() const {
+  if (SystemdRuns()) {
+    return Systemctl("stop", uuid_);
+  }
+  auto running = Connect();
+  if (!running) {
+    return {};
+  }
+  proto::ControlRequest request;
+  request.mutable_status();
+  const auto reply = running->Call(std::move(request));
+  if (!reply) {
+    return tl::make_unexpected(reply.error());
+  }
+  const pid_t pid = reply->status().pid();
+  const auto started = fs::StartTicksOf(pid);
+  if (!started) {
+    return {};
+  }
+  ::kill(pid, SIGTERM);
+  const bool ended = Await([&] { return fs::StartTicksOf(pid) != started; });
+  return ended ? Result<void>()
+               : Fail(ErrorCode::kUnavailable,
+                      "the broker of the machine, pid " + std::to_string(pid) + ", does not end");
+}
+
+}  // namespace openhook::libvirt

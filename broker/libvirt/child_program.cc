@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "broker/libvirt/child_program.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "broker/base/text.h"
+#include "broker/fs/append_file.h"
+
+namespace openhook::libvirt {
+
+namespace {
+
+constexpr int kCannotExecute = 127;
+
+std::vector<char*> Pointers(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (const std::string& word : words) {
+    pointers.push_back(const_cast<char*>(word.c_str()));  // execv(3) does not write there
+  }
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// libvirtd blocks signals in its threads, and a child inherits that.
+[[noreturn]] void Become(const std::vector<char*>& words, int input, int output, int complaints) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::dup2(input, STDIN_FILENO);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(complaints, STDERR_FILENO);
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  ::execv(words.front(), words.data());
+  ::_exit(kCannotExecute);
+}
+
+Result<int> WaitFor(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) {
+      return FailErrno(errno, "cannot wait for a program");
+    }
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : kCannotExecute;
+}
+
+Result<UniqueFd> MemoryWith(std::string_view content) {
+  UniqueFd memory(::memfd_create("openhook-definition", MFD_CLOEXEC));
+  while (memory.IsValid() && !content.empty()) {
+    const ssize_t put = ::write(memory.Get(), content.data(), content.size());
+    if (put < 0) {
+      return FailErrno(errno, "cannot keep the definition in memory");
+    }
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (!memory.IsValid() || ::lseek(memory.Get(), 0, SEEK_SET) != 0) {
+    return FailErrno(errno, "cannot keep the definition in memory");
+  }
+  return memory;
+}
+
+}  // namespace
+
+Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view input) {
+  const auto memory = MemoryWith(input);
+  const auto nothing = fs::OpenNull();
+  if (!memory || !nothing) {
+    return tl::make_unexpected(memory ? nothing.error() : memory.error());
+  }
+  const std::vector<char*> pointers = Pointers(words);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    Become(pointers, memory->Get(), nothing->Get(), STDERR_FILENO);
+  }
+  return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : WaitFor(pid);
+}
+
+Error ExecuteInPlace(const std::vector<std::string>& words) {
+  ::execv(words.front().c_str(), Pointers(words).data());
+  return ErrnoError(errno, "cannot execute " + Quote(words.front()));
+}
+
+Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log) {
+  const auto nothing = fs::OpenNull();
+  if (!nothing) {
+    return tl::make_unexpected(nothing.error());
+  }
+  const std::vector<char*> pointers = Pointers(words);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setsid();
+    if (::fork() != 0) {
+      ::_exit(0);
+    }
+    Become(pointers, nothing->Get(), log.Get(), log.Get());
+  }
+  if (pid < 0) {
+    return FailErrno(errno, "cannot start " + Quote(words.front()));
+  }
+  return WaitFor(pid).map([](int) {});
+}
+
+}  // namespace openhook::libvirt

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Follows what libvirt announces of a VM's images (whitelist/announced.h): reads the chain of an
+// image that is new, and looks again for a while at those that were made empty, or that stand on a
+// disk of the VM, because libvirt does not say when a snapshot is done. What a header says counts
+// for a new image as the drift policy lets it, and only towards files that the VM has already where
+// QEMU has written it.
+
+#ifndef BROKER_SERVER_FEED_H_
+#define BROKER_SERVER_FEED_H_
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+#include "broker/server/broker.h"
+#include "proto/control.pb.h"
+
+namespace openhook::server {
+
+class Feed {
+ public:
+  // `broker` outlives the feed.
+  Feed(boost::asio::io_context& loop, Broker* broker);
+  ~Feed();
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  // Calls `done` once, when the whitelist follows, or with the reason why it does not.
+  using Done = std::function<void(const Result<void>&)>;
+  void Take(const proto::Announcement& announcement, SharedSubject subject, Done done);
+
+ private:
+  // One after the other: what is announced together may concern the same images.
+  using Task = std::function<void(std::function<void()> next)>;
+  void Add(Task task);
+  void RunNext();
+
+  void Acquire(const proto::Announcement& announcement, const SharedSubject& subject,
+               const Done& done);
+  void AcquireNew(const proto::Announcement& announcement, const SharedSubject& subject,
+                  const Done& done);
+  void GrantNew(const proto::Announcement& announcement, const proto::GrantRequest& read,
+                const SharedSubject& subject, const Done& done);
+  void Release(const std::string& path, const SharedSubject& subject, const Done& done);
+  void EndMachine(const SharedSubject& subject, const Done& done);
+  // A change that is planned against the whitelist of the moment when it is made.
+  using Plan = std::function<Result<whitelist::Change>()>;
+  void Change(const std::string& path, std::string_view access, const Plan& plan,
+              const SharedSubject& subject, const Done& done);
+
+  // Looks at all images that something may have happened to.
+  void Look(const std::function<void()>& done);
+  void LookAt(std::vector<std::string> disks, const std::function<void()>& done);
+  void TakeWritten(const std::string& disk, const Result<proto::GrantRequest>& read,
+                   const std::function<void()>& done);
+  void PutOnTop(const std::string& disk, const std::function<void()>& done);
+  // A disk whose images below the active one were released.
+  void Shorten(std::vector<std::string> disks, const std::function<void()>& done);
+  void TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
+                   const std::function<void()>& done);
+  [[nodiscard]] std::vector<std::string> Unsettled() const;
+  void Watch();
+  void Wait();
+
+  Broker* broker_;
+  boost::asio::steady_timer timer_;
+  std::chrono::milliseconds pause_{0};
+  std::chrono::steady_clock::time_point watch_until_;
+  std::deque<Task> tasks_;
+  bool busy_ = false;
+  std::set<std::string> given_up_;  // disks whose headers lead where the VM has nothing
+};
+
+}  // namespace openhook::server
+
+#endif  // BROKER_SERVER_FEED_H_

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One domain of libvirt, adopted or not, with its broker and the comparison of what the broker
+gives it with what its live definition says.
+"""
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Optional
+from xml.etree import ElementTree
+
+import images
+from host import CommandError, Host
+from libvirt import Libvirt
+
+# How long the broker may take to follow, where libvirt does not announce the end of an operation.
+PATIENCE = 10.0
+
+DEFINITION = """<domain type='qemu'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <memory unit='MiB'>32</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <devices>
+    <emulator>{emulator}</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='{disk}'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <disk type='file' device='cdrom'>
+      <driver name='qemu' type='raw'/>
+      <target dev='sda' bus='sata'/>
+      <readonly/>
+    </disk>
+    <controller type='scsi' model='virtio-scsi'/>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+  </devices>
+  {seclabel}
+</domain>
+"""
+NO_CHOWN = "<seclabel type='none' model='dac'/>"
+STOCK_QEMU = "/usr/bin/qemu-system-x86_64"
+
+
+class Domain:
+    def __init__(self, host: Host, libvirt: Libvirt, name: str = "vm1") -> None:
+        self.host = host
+        self.libvirt = libvirt
+        self.name = name
+        self.uuid = str(uuid.uuid4())
+        self.directory = host.images / name
+        self.directory.mkdir(mode=0o711)
+        self.chain = images.make_chain(self.directory)
+        self.adopted = False
+
+    @property
+    def top(self) -> Path:
+        return self.chain[0]
+
+    def define(self, adopted: bool = True) -> None:
+        self.adopted = adopted
+        emulator = str(self.host.programs / "openhook-qemu") if adopted else STOCK_QEMU
+        text = DEFINITION.format(name=self.name, uuid=self.uuid, disk=self.top, emulator=emulator,
+                                 seclabel=NO_CHOWN if adopted else "")
+        if adopted:
+            self.host.write(f"/etc/openhook/domains/{self.uuid}.conf", "# adopted by a test\n")
+        self.libvirt.virsh("define", "/dev/stdin", text=text)
+
+    def virsh(self, command: str, *words: str, text: str = "") -> str:
+        return self.libvirt.virsh(command, self.name, *words, text=text)
+
+    def refused(self, command: str, *words: str) -> str:
+        return self.libvirt.refused(command, self.name, *words)
+
+    def state(self) -> str:
+        return self.virsh("domstate").strip()
+
+    def attach(self, disk: Path, target: str, *, kind: str = "qcow2", extra: str = "") -> None:
+        self.virsh("attach-device", "/dev/stdin", text=disk_element(disk, target, kind, extra))
+
+    def attach_refused(self, disk: Path, target: str, *, kind: str = "qcow2") -> str:
+        path = self.host.root / "device.xml"
+        path.write_text(disk_element(disk, target, kind, ""))
+        return self.refused("attach-device", str(path))
+
+    def live(self) -> ElementTree.Element:
+        return ElementTree.fromstring(self.virsh("dumpxml"))
+
+    def ctl(self, *words: str) -> Any:
+        argv = [str(self.host.programs / "openhookctl"), "--vm", self.uuid, *words, "--json"]
+        return json.loads(self.host.run(*argv))
+
+    def whitelist(self) -> dict[str, str]:
+        """Files below the images' directory that live leases give, with the widest access."""
+        given: dict[str, str] = {}
+        for grant in self.ctl("list")["grants"]:
+            path = grant["path"]
+            if not grant["ended"] and path.startswith(str(self.host.images)):
+                given[path] = max(given.get(path, ""), grant["access"], key=len)
+        return given
+
+    def expected(self) -> dict[str, str]:
+        """The same as the live definition says it."""
+        given: dict[str, str] = {}
+        for disk in self.live().iter("disk"):
+            access = "read" if disk.find("readonly") is not None else "read-write"
+            _add_chain(disk, access, given)
+            mirror = disk.find("mirror")
+            if mirror is not None:
+                _add_chain(mirror, "read-write", given)
+        return given
+
+    def difference(self) -> Optional[str]:
+        given, expected = self.whitelist(), self.expected()
+        if given == expected:
+            return None
+        return f"the whitelist gives {_show(given)}\nthe definition says {_show(expected)}"
+
+    def check(self) -> None:
+        """Fails unless the whitelist is what the live definition says, soon."""
+        deadline = time.monotonic() + PATIENCE
+        while (difference := self.difference()) is not None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{difference}\n{self.story()}")
+            time.sleep(0.05)
+
+    def story(self) -> str:
+        """What the broker decided last."""
+        argv = [str(self.host.programs / "openhookctl"), "--vm", self.uuid]
+        try:
+            return self.host.run(*argv, "watch", "--no-follow", "--last", "40") + self.host.run(
+                *argv, "list") + json.dumps(self.ctl("chain", "list"), indent=1)
+        except CommandError as error:
+            return str(error)
+
+    def qemu_log(self) -> str:
+        path = self.host.inside(f"/var/log/libvirt/qemu/{self.name}.log")
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def broker_pid(self) -> int:
+        return int(self.ctl("status")["pid"])
+
+
+def disk_element(disk: Path, target: str, kind: str, extra: str) -> str:
+    return (f"<disk type='file' device='disk'><driver name='qemu' type='{kind}'/>"
+            f"<source file='{disk}'/><target dev='{target}' bus='scsi'/>{extra}</disk>")
+
+
+def _add_chain(element: ElementTree.Element, access: str, given: dict[str, str]) -> None:
+    source = element.find("source")
+    if source is not None and source.get("file"):
+        path = source.get("file", "")
+        given[path] = max(given.get(path, ""), access, key=len)
+    backing = element.find("backingStore")
+    if backing is not None:
+        _add_chain(backing, "read", given)
+
+
+def _show(given: dict[str, str]) -> str:
+    return ", ".join(f"{Path(path).name} {access}" for path, access in sorted(given.items()))
