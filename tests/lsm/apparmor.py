@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Profiles for a guest that has AppArmor in force: loaded as text, and seen in the kernel's log."""
 
+import os
 import pathlib
 import subprocess
 
@@ -39,3 +40,21 @@ def denials(**fields):
     lines = subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout.splitlines()
     words = ['apparmor="DENIED"', *(f'{name}="{value}"' for name, value in fields.items())]
     return [line for line in lines if all(word in line for word in words)]
+
+
+ACCESS = {"r": 0x4, "w": 0x2, "k": 0x8000}
+
+
+def allowed(profile, path):
+    """What the kernel would allow on the path at this moment, as in "rwk"; None: no such profile."""
+    question = b"label\0" + os.fsencode(profile) + b"\0\2" + os.fsencode(path)
+    kernel = os.open("/sys/kernel/security/apparmor/.access", os.O_RDWR)
+    try:
+        os.write(kernel, question)
+        words = os.read(kernel, 4096).decode().split()
+    except FileNotFoundError:
+        return None
+    finally:
+        os.close(kernel)
+    bits = int(words[words.index("allow") + 1], 16)
+    return "".join(letter for letter, bit in ACCESS.items() if bits & bit)
