@@ -31,7 +31,9 @@ void Describe(const Json& options, const std::string& cwd, const std::string& na
   for (const auto& [key, value] : options.items()) {
     std::string child;
     if (value.is_object() && value.contains("driver")) {
-      child = name + "/" + key;
+      child = name;
+      child += "/";
+      child += key;
       Json inner = value;
       // A node within a description takes these over where it does not say them itself.
       for (const char* inherited : {"read-only", "auto-read-only"}) {
@@ -107,9 +109,11 @@ std::string Graph::FileOf(const std::string& name) const {
 
 std::vector<std::string> Graph::ChainOf(const std::string& name) const {
   std::vector<std::string> chain;
-  for (const Node* node = Find(name); node != nullptr && chain.size() < limits::kMaxChainDepth;
-       node = Find(node->backing)) {
-    chain.push_back(chain.empty() ? name : Find(chain.back())->backing);
+  std::string at = name;
+  for (const Node* node = Find(at); node != nullptr && chain.size() < limits::kMaxChainDepth;
+       node = Find(at)) {
+    chain.push_back(at);
+    at = node->backing;
   }
   return chain;
 }

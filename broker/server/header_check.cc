@@ -3,6 +3,7 @@
 #include "broker/server/header_check.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "broker/base/text.h"
@@ -14,7 +15,7 @@ namespace openhook::server {
 namespace {
 
 constexpr std::size_t kMaxDiskInSource = 200;
-const std::string kNotCompared = "could not be compared with its recorded chain: ";
+constexpr std::string_view kNotCompared = "could not be compared with its recorded chain: ";
 
 // Its images may change at any moment, as the job explains.
 bool HasRunningJob(const whitelist::Whitelist& whitelist, const std::string& disk) {
@@ -111,11 +112,11 @@ void HeaderCheck::TakeHeaders(const whitelist::ChainRecord& record,
     return Finish();
   }
   if (!read) {
-    return Report(record, kNotCompared + read.error().Message());
+    return Report(record, std::string(kNotCompared) + read.error().Message());
   }
   auto wanted = FromWire(read->grants());
   if (!wanted) {
-    return Report(record, kNotCompared + wanted.error().Message());
+    return Report(record, std::string(kNotCompared) + wanted.error().Message());
   }
   broker_->Resolve(record.lease, *wanted,
                    [this, record, wanted = *wanted](Broker::Resolved grants) {
@@ -129,7 +130,7 @@ void HeaderCheck::TakeGrants(const whitelist::ChainRecord& record,
     return Finish();
   }
   if (!grants) {
-    return Report(record, kNotCompared + grants.error().Message());
+    return Report(record, std::string(kNotCompared) + grants.error().Message());
   }
   const auto drift = whitelist::FindDrift(record, whitelist::ImagesOf(*grants));
   if (!drift) {

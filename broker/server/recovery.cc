@@ -170,6 +170,7 @@ void FinishCreating(store::Store* store, store::Loaded* loaded, const worker::Jo
   const std::vector<store::Creating> all = std::exchange(loaded->creating, {});
   loaded->creating.reserve(all.size());
   std::vector<Question> questions;
+  questions.reserve(all.size());
   for (const store::Creating& creating : all) {
     questions.push_back({FileJobKind::kFind, creating.path, creating.directory,
                          KindOf(loaded->whitelist, creating.path)});

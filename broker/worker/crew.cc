@@ -121,7 +121,7 @@ void Crew::Submit(Task task, Pool::Done done) {
   waiting_.push_back({std::move(task), std::move(done)});
   Calls calls;
   Pump(&calls);
-  Settle(std::move(calls));
+  Settle(calls);
 }
 
 // In order, but a file system that has its share does not hold up the others.
@@ -209,7 +209,7 @@ void Crew::ReadPacket(WorkerId id) {
     AwaitPacket(id);
   }
   Pump(&calls);
-  Settle(std::move(calls));
+  Settle(calls);
 }
 
 void Crew::TakePacket(WorkerId id, Verb verb, std::string content, Calls* calls) {
@@ -280,7 +280,7 @@ void Crew::Deliver(WorkerId id, UniqueFd client, const std::string& reply,
           .status != BundleStatus::kOk) {
     Dismiss(id, {}, &calls);
   }
-  Settle(std::move(calls));
+  Settle(calls);
 }
 
 void Crew::Drop(WorkerId id) {
@@ -297,7 +297,7 @@ void Crew::Drop(WorkerId id) {
       BundleStatus::kOk) {
     Dismiss(id, {}, &calls);
   }
-  Settle(std::move(calls));
+  Settle(calls);
 }
 
 void Crew::Reap() {
@@ -345,7 +345,7 @@ void Crew::Tick() {
   EndOverdue(&calls);
   EndHopeless(&calls);
   Pump(&calls);
-  Settle(std::move(calls));
+  Settle(calls);
 }
 
 void Crew::ArmTimer() {
@@ -373,7 +373,7 @@ void Crew::ArmTimer() {
   });
 }
 
-void Crew::Settle(Calls calls) {
+void Crew::Settle(const Calls& calls) {
   ArmTimer();
   for (const auto& call : calls) {
     call();

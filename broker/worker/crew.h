@@ -82,7 +82,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   void EndHopeless(Calls* calls);
   void Tick();
   void ArmTimer();
-  void Settle(Calls calls);
+  void Settle(const Calls& calls);
 
   boost::asio::io_context& loop_;
   Program program_;

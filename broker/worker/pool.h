@@ -23,7 +23,7 @@
 #include "broker/worker/process.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): not ours
 }  // namespace boost::asio
 
 namespace openhook::worker {
