@@ -91,6 +91,78 @@ DEFINITIONS: dict[str, str] = {
     "smartcard": definition(
         "<smartcard mode='host-certificates'><certificate>a</certificate><certificate>b</certificate>"
         "<certificate>c</certificate><database>DIR/share</database></smartcard>"),
+    "volume": definition("<disk type='volume' device='disk'><driver name='qemu' type='raw'/>"
+                         "<source pool='p' volume='v'/><target dev='vda'/></disk>"),
+    "network disk": definition("<disk type='network' device='disk'><driver name='qemu' type='raw'/>"
+                               "<source protocol='rbd' name='pool/img'><host name='h' port='6789'/></source>"
+                               "<target dev='vda'/></disk>"),
+    "nbd over a socket": definition("<disk type='network' device='disk'><driver name='qemu' type='raw'/>"
+                                    "<source protocol='nbd' name='e'><host transport='unix' socket='DIR/nbd'/></source>"
+                                    "<target dev='vda'/></disk>"),
+    "vhost-user disk": definition("<disk type='vhostuser' device='disk'><driver name='qemu' type='raw'/>"
+                                  "<source type='unix' path='DIR/spdk'/><target dev='vda' bus='virtio'/></disk>",
+                                  top="<memoryBacking><access mode='shared'/></memoryBacking>"),
+    "nvme": definition("<disk type='nvme' device='disk'><driver name='qemu' type='raw'/>"
+                       "<source type='pci' managed='yes' namespace='1'><address domain='0' bus='1' slot='0' function='0'/>"
+                       "</source><target dev='vda' bus='virtio'/></disk>"),
+    "directory": definition("<disk type='dir' device='floppy'><driver name='qemu' type='fat'/><source dir='DIR/share'/>"
+                            "<target dev='fda'/><readonly/></disk>"),
+    "transient disk": definition(disk("DIR/top.qcow2", image="qcow2", more="<transient/>")),
+    "copy under way": definition(disk(
+        "DIR/raw.img", more="<mirror type='file' job='copy'><format type='raw'/><source file='DIR/copy.img'/></mirror>")),
+    "empty drive": definition("<disk type='file' device='cdrom'><target dev='hda'/><readonly/></disk>"),
+    "slice and encryption": definition(
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='DIR/raw.img'><slices>"
+        "<slice type='storage' offset='0' size='1048576'/></slices></source><target dev='vda'/></disk>"),
+    "partial chain": definition(disk(
+        "DIR/top.qcow2", image="qcow2",
+        more="<backingStore type='file'><format type='qcow2'/><source file='DIR/mid.qcow2'/></backingStore>")),
+    "block device below an image": definition(disk(
+        "DIR/top.qcow2", image="qcow2",
+        more="<backingStore type='block'><format type='raw'/><source dev='/dev/loop0'/><backingStore/></backingStore>")),
+    "writable firmware": definition(os="<loader readonly='no' type='pflash'>DIR/code.fd</loader>"),
+    "serial log": definition("<serial type='pty'><log file='DIR/log' append='off'/></serial>"),
+    "redirected device": definition(
+        "<controller type='usb'/><redirdev bus='usb' type='unix'><source mode='connect' path='DIR/redir'/></redirdev>"),
+    "rng": definition("<rng model='virtio'><backend model='random'>/dev/hwrng</backend></rng>"),
+    "rng of a daemon": definition("<rng model='virtio'><backend model='egd' type='unix'>"
+                                  "<source mode='connect' path='DIR/egd'/></backend></rng>"),
+    "tpm passed through": definition(
+        "<tpm model='tpm-tis'><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>"),
+    "smartcard passed through": definition(
+        "<smartcard mode='passthrough' type='unix'><source mode='connect' path='DIR/card'/></smartcard>"),
+    "scsi device": definition("<controller type='scsi' model='virtio-scsi'/><hostdev mode='subsystem' type='scsi'><source>"
+                              "<adapter name='scsi_host99'/><address bus='0' target='0' unit='0'/></source></hostdev>"),
+    "vhost-scsi": definition("<hostdev mode='subsystem' type='scsi_host'>"
+                             "<source protocol='vhost' wwpn='naa.5123456789abcde0'/></hostdev>"),
+    "vsock": definition("<vsock model='virtio'><cid auto='no' address='3'/></vsock>"),
+    "vdpa interface": definition(
+        "<interface type='vdpa'><mac address='52:54:00:00:00:02'/><source dev='/dev/vhost-vdpa-0'/></interface>"),
+    "macvtap interface": definition("<interface type='direct'><mac address='52:54:00:00:00:03'/>"
+                                    "<source dev='eth99' mode='bridge'/><model type='e1000'/></interface>"),
+    "huge pages": definition(top="<memoryBacking><hugepages/></memoryBacking>"),
+    "virtio-pmem": definition(
+        "<memory model='virtio-pmem' access='shared'><source><path>DIR/nvdimm</path></source>"
+        "<target><size unit='MiB'>16</size></target></memory>",
+        top="<maxMemory slots='4' unit='MiB'>512</maxMemory>"
+            "<cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>"),
+    "virtiofs": definition("<filesystem type='mount' accessmode='passthrough'><driver type='virtiofs'/>"
+                           "<source dir='DIR/share'/><target dir='t'/></filesystem>",
+                           top="<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"),
+    "evdev": definition("<input type='evdev'><source dev='/dev/input/event2' grab='all'/></input>"),
+    "spice socket": definition("<graphics type='spice'><listen type='socket' socket='DIR/spice'/></graphics>"),
+    "headless gl": definition(
+        "<graphics type='egl-headless'><gl rendernode='/dev/dri/renderD128'/></graphics>"),
+    "audio": definition("<audio id='1' type='file' path='DIR/sound.wav'/>"),
+    "crypto and other quiet devices": definition(
+        "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/></crypto><watchdog model='i6300esb'/>"
+        "<memballoon model='virtio'/><panic model='isa'/>"),
+    "sev": definition(os="", top="<launchSecurity type='sev'><policy>0x0001</policy><cbitpos>47</cbitpos>"
+                                 "<reducedPhysBits>1</reducedPhysBits></launchSecurity>"),
+    "names with patterns": definition(disk("DIR/we{ird} [1]*?.img")),
+    "aarch64": definition(disk("DIR/raw.img")).replace("domain type='kvm'", "domain type='qemu'").replace(
+        "arch='x86_64' machine='pc'", "arch='aarch64' machine='virt'").replace("qemu-system-x86_64", "qemu-system-aarch64")
+        .replace("<features><acpi/></features>", ""),
 }
 
 
@@ -105,4 +177,5 @@ def make_files(directory: Path) -> None:
     subprocess.run([*image, "qcow2", "-b", "raw.img", "-F", "raw", directory / "mid.qcow2"], check=True)
     subprocess.run([*image, "qcow2", "-b", "mid.qcow2", "-F", "qcow2", directory / "top.qcow2"],
                    check=True)
+    (directory / "we{ird} [1]*?.img").touch()
     (directory / "link.qcow2").symlink_to("top.qcow2")

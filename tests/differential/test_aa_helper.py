@@ -14,6 +14,8 @@ from pathlib import Path
 
 from definitions import DEFINITIONS, UUID, make_files
 
+EXPECTED = Path(__file__).with_name("expected.txt")
+
 HELPER = "/usr/lib/libvirt/virt-aa-helper"
 CTL = os.environ["OPENHOOK_BUILD"] + "/bin/openhookctl"
 
@@ -35,6 +37,7 @@ EXPLAINED: dict[str, str] = {
 EXPLAINED_FOR: dict[str, dict[str, str]] = {
     "virtio interface": {"/dev/vhost-net": "a user mode network has no in-kernel back end"},
     "vhost-user interface": {"/dev/vhost-net": "another process is the back end"},
+    "vdpa interface": {"/dev/vhost-net": "the device is the back end"},
 }
 
 RULE = re.compile(r'^\s*(?P<deny>deny )?"(?P<path>[^"]*)" (?P<access>[a-zRk]+),$')
@@ -75,6 +78,15 @@ class AaHelper(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
         return json.loads(run.stdout)
 
+    def lines(self, xml: str) -> list[str]:
+        """The plan but for what depends on the host: whether a file is there, and warnings."""
+        plan = self.plan(xml)
+        lines = [f"{grant['access']} {grant['requested']} ({grant['source']})" +
+                 (f" {grant['role']} {grant['depth']}" if grant["role"] else "") +
+                 (" shareable" if grant["shareable"] else "") for grant in plan["grants"]]
+        lines += [f"network {target['name']} ({target['source']}) {target['depth']}" for target in plan["network"]]
+        return [line.replace(str(self.directory), "DIR") for line in lines] or ["nothing"]
+
     def grants(self, xml: str) -> dict[str, str]:
         """Letters by path, canonical or as it is spelled."""
         letters: dict[str, str] = {}
@@ -99,6 +111,15 @@ class AaHelper(unittest.TestCase):
                     self.assertIn(path, granted)
                     self.assertLessEqual(wanted, set(granted[path]))
         self.assertGreater(compared, len(DEFINITIONS) - 10)
+
+    def test_each_definition_has_the_plan_that_is_written_down(self) -> None:
+        written = {block.split("\n", 1)[0]: block.split("\n")[1:]
+                   for block in EXPECTED.read_text(encoding="utf-8").strip().split("\n\n")[1:]}
+        self.assertEqual(sorted(written), sorted(DEFINITIONS))
+        self.assertGreaterEqual(len(written), 60)
+        for name, text in DEFINITIONS.items():
+            with self.subTest(definition=name):
+                self.assertEqual(self.lines(text.replace("DIR", str(self.directory))), written[name])
 
     def test_backing_images_and_firmware_are_never_more_than_read(self) -> None:
         xml = DEFINITIONS["chain of three"].replace("DIR", str(self.directory))
