@@ -19,7 +19,7 @@ namespace openhook::adopt {
 namespace {
 
 constexpr mode_t kPermissionBits = 07777;
-constexpr mode_t kOwnerOnly = 0600;
+constexpr mode_t kRootsAlone = 0600;
 
 struct Found {
   PathFd file;
@@ -42,7 +42,7 @@ Result<Found> Look(const std::string& path) {
   return Found{std::move(*file), *info};
 }
 
-Result<void> Set(const Found& found, const SecuredImage& wanted) {
+Result<void> SetOwner(const Found& found, const SecuredImage& wanted) {
   return fs::Reopen(found.file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
       .and_then([&](const IoFd& file) -> Result<void> {
         // The owner first on the way to root, whom the mode does not matter to.
@@ -85,14 +85,14 @@ Result<void> GiveToRoot(const SecuredImage& image) {
   SecuredImage secured = image;
   secured.uid = 0;
   secured.gid = 0;
-  secured.mode = kOwnerOnly;
-  return Set(*found, secured);
+  secured.mode = kRootsAlone;
+  return SetOwner(*found, secured);
 }
 
 Result<void> GiveBack(const SecuredImage& image) {
   const auto found = Look(image.path);
   const bool still = found && IsSameFile(found->info, image) && found->info.st_uid == 0;
-  return still ? Set(*found, image) : Result<void>();
+  return still ? SetOwner(*found, image) : Result<void>();
 }
 
 }  // namespace openhook::adopt

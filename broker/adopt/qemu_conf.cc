@@ -2,8 +2,7 @@
 
 #include "broker/adopt/qemu_conf.h"
 
-#include <algorithm>
-#include <vector>
+#include "broker/adopt/lines.h"
 
 namespace openhook::adopt {
 
@@ -11,22 +10,6 @@ namespace {
 
 constexpr std::string_view kAdded = "  # openhook";
 constexpr std::string_view kReplaced = "# replaced by openhook: ";
-
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  const std::size_t end = text.find_last_not_of(" \t\r");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
-}
-
-std::vector<std::string_view> Lines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    lines.push_back(line);
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-  }
-  return lines;
-}
 
 // The right side, where the line sets the key.
 std::optional<std::string_view> ValueOn(std::string_view line, std::string_view key) {
@@ -50,7 +33,7 @@ std::string Unquoted(std::string_view value) {
 
 std::optional<std::string> QemuConfValue(std::string_view text, std::string_view key) {
   std::optional<std::string> value;
-  for (const std::string_view line : Lines(text)) {
+  for (const std::string_view line : LinesOf(text)) {
     if (const auto here = ValueOn(line, key)) {
       value = Unquoted(*here);
     }
@@ -60,7 +43,7 @@ std::optional<std::string> QemuConfValue(std::string_view text, std::string_view
 
 std::string WithOurLine(std::string_view text, std::string_view key, std::string_view value) {
   std::string result;
-  for (const std::string_view line : Lines(text)) {
+  for (const std::string_view line : LinesOf(text)) {
     if (line.ends_with(kAdded) && ValueOn(line, key)) {
       continue;
     }
@@ -72,7 +55,7 @@ std::string WithOurLine(std::string_view text, std::string_view key, std::string
 
 std::string WithoutOurLine(std::string_view text) {
   std::string result;
-  for (std::string_view line : Lines(text)) {
+  for (std::string_view line : LinesOf(text)) {
     if (line.ends_with(kAdded)) {
       continue;
     }

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 #include <string_view>
 
+#include "broker/adopt/lines.h"
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
@@ -26,18 +26,10 @@ constexpr mode_t kEverybodyReads = 0644;
 constexpr mode_t kOwnerOnly = 0600;
 constexpr mode_t kDirectoryMode = 0755;
 
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  const std::size_t end = text.find_last_not_of(" \t\r");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
-}
-
 // Without comments, sections and what is no "key = value".
 Settings ParseSettings(std::string_view text) {
   Settings settings;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  for (const std::string_view line : LinesOf(text)) {
     const std::size_t equals = line.find('=');
     const std::string_view key = Trimmed(line.substr(0, equals));
     if (equals != std::string_view::npos && !key.empty() && key.front() != '#') {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "broker/adopt/lines.h"
 #include "broker/base/text.h"
 
 namespace openhook::adopt {
@@ -23,18 +24,6 @@ std::string_view Between(std::string_view text, std::string_view begin, std::str
   return rest.substr(0, rest.find(end));
 }
 
-std::vector<std::string> Lines(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    if (!line.empty()) {
-      lines.emplace_back(line);
-    }
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-  }
-  return lines;
-}
-
 std::string FirstLine(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
@@ -42,9 +31,10 @@ std::string FirstLine(std::string_view text) {
 // "error: failed to get domain 'x'" without the word before it, and the rest on the same line.
 std::string WordsOf(std::string_view said) {
   std::string words;
-  for (std::string line : Lines(said.substr(0, kShownBytes))) {
-    line = line.starts_with("error: ") ? line.substr(7) : line;
-    words += (words.empty() ? "" : ": ") + OneLine(line);
+  constexpr std::string_view kError = "error: ";
+  for (std::string_view line : LinesOf(said.substr(0, kShownBytes))) {
+    line.remove_prefix(line.starts_with(kError) ? kError.size() : 0);
+    words += (words.empty() || line.empty() ? "" : ": ") + OneLine(line);
   }
   return words.empty() ? "it said nothing" : words;
 }
@@ -161,10 +151,6 @@ Result<Virsh::State> Virsh::StateOf(const std::string& uuid) const {
 
 Result<HostSecurity> Virsh::Security() const {
   return Run({"capabilities"}).map([](const std::string& text) { return ParseHostSecurity(text); });
-}
-
-Result<std::vector<std::string>> Virsh::Uuids() const {
-  return Run({"list", "--all", "--uuid"}).map([](const std::string& text) { return Lines(text); });
 }
 
 Result<std::string> Virsh::Versions() const { return Run({"version", "--daemon"}); }

@@ -54,8 +54,6 @@ class Virsh {
   };
   [[nodiscard]] Result<State> StateOf(const std::string& uuid) const;
   [[nodiscard]] Result<HostSecurity> Security() const;
-  // Of all definitions, running or not.
-  [[nodiscard]] Result<std::vector<std::string>> Uuids() const;
   // "Using library: libvirt 9.0.0" and so on, line by line.
   [[nodiscard]] Result<std::string> Versions() const;
 
