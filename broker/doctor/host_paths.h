@@ -20,6 +20,7 @@ struct HostPaths {
   std::string lock_drivers = OPENHOOK_LOCK_DRIVER_DIRECTORY;
   // Written when the daemon starts; the first that is there counts.
   std::vector<std::string> daemon_pids = {"/run/libvirtd.pid", "/run/virtqemud.pid"};
+  std::string aa_helper = "/usr/lib/libvirt/virt-aa-helper";
   std::string apparmor_profiles = "/sys/kernel/security/apparmor/profiles";
 };
 

@@ -91,7 +91,9 @@ Findings CheckSecurityModule(const HostPaths& paths) {
                  "it is in force, and its profiles cannot be read: " + profiles.error().Message(),
                  ""}};
       }
-      return CheckProfiles(*profiles);
+      Findings findings = CheckProfiles(*profiles);
+      Add(&findings, CheckAaHelper(paths));
+      return findings;
     }
     case label::Module::kSelinux:
       return {{Level::kNote, "security module",
@@ -103,6 +105,20 @@ Findings CheckSecurityModule(const HostPaths& paths) {
   }
   return {{Level::kNote, "security module",
            "none is in force: QEMU is confined by its user and Landlock", ""}};
+}
+
+Findings CheckAaHelper(const HostPaths& paths) {
+  if (!fs::FactsOf(paths.aa_helper)) {
+    return {};
+  }
+  const std::string target = fs::LinkTarget(paths.aa_helper).value_or("");
+  if (target.ends_with("/openhook-aa-helper")) {
+    return {{Level::kOk, "AppArmor", Quote(paths.aa_helper) + " is openhook-aa-helper", ""}};
+  }
+  return {{Level::kNote, "AppArmor",
+           Quote(paths.aa_helper) + " is libvirt's own; adopted domains do without it, others keep "
+                                    "what it grants and forgets",
+           ""}};
 }
 
 Findings CheckDirectories(const HostPaths& paths) {

@@ -17,6 +17,10 @@ Findings CheckSecurityModule(const HostPaths& paths);
 // Pure: from the kernel's list of profiles, "NAME (MODE)" lines.
 Findings CheckProfiles(std::string_view profiles);
 
+// Who makes the profiles of domains that keep libvirt's dynamic label. Nothing where libvirt has no
+// helper.
+Findings CheckAaHelper(const HostPaths& paths);
+
 Findings CheckDirectories(const HostPaths& paths);
 
 }  // namespace openhook::doctor

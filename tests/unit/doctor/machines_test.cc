@@ -17,7 +17,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-
 constexpr const char* kUuid = "11111111-2222-3333-4444-555555555555";
 
 Result<domain::Plan> NoPlanner(std::string_view /*xml*/) {

@@ -31,6 +31,17 @@ TEST(ProfileChecks, WantOursEnforcedAndLibvirtdConfined) {
                           HasSubstr("the profile libvirtd is not loaded")));
 }
 
+TEST(HelperChecks, TellWhoMakesProfiles) {
+  const testing::TempTree tree;
+  HostPaths paths;
+  paths.aa_helper = tree.root() + "/helper";
+  EXPECT_TRUE(CheckAaHelper(paths).empty());
+  tree.Symlink("helper", tree.File("openhook-aa-helper"));
+  EXPECT_THAT(Lines(CheckAaHelper(paths)), ElementsAre(StartsWith("ok AppArmor")));
+  paths.aa_helper = tree.File("virt-aa-helper");
+  EXPECT_THAT(Lines(CheckAaHelper(paths)), ElementsAre(HasSubstr("is libvirt's own")));
+}
+
 class DirectoryChecks : public ::testing::Test {
  protected:
   DirectoryChecks() {
