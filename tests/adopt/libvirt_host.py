@@ -119,10 +119,9 @@ class Host:
 
     def start(self) -> None:
         for daemon in ("virtlogd", "libvirtd"):
-            # pylint: disable-next=consider-using-with
-            self.daemons.append(subprocess.Popen([f"/usr/sbin/{daemon}"], stdin=subprocess.DEVNULL,
-                                                 stdout=subprocess.DEVNULL,
-                                                 stderr=open(f"/run/{daemon}.err", "ab")))
+            with open(f"/run/{daemon}.err", "ab") as errors:
+                self.daemons.append(subprocess.Popen([f"/usr/sbin/{daemon}"], stdin=subprocess.DEVNULL,
+                                                     stdout=subprocess.DEVNULL, stderr=errors))
         end = time.monotonic() + DEADLINE
         while virsh("version", check=False).returncode != 0:
             if time.monotonic() > end or self.daemons[-1].poll() is not None:
