@@ -30,6 +30,7 @@ class Fed(Case):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        DRIVER.unlink(missing_ok=True)
         DRIVER.symlink_to(BUILT_DRIVER)
         ctl("host", "enable")
         cls.host.restart()
@@ -51,8 +52,9 @@ class Doctor(Fed):
         self.has(lines, "note domains: none is adopted")
 
     def test_text_has_the_remedy_below_the_problem(self) -> None:
-        HOOK.rename("/run/hook")
-        self.addCleanup(Path("/run/hook").rename, HOOK)
+        self.addCleanup(self.host.restart)
+        self.addCleanup(ctl, "host", "enable")
+        HOOK.unlink()
         done = ctl("doctor", status=1)
         self.assertRegex(done.stdout, f"problem  hook: '{HOOK}' is missing.*\n +to do: openhookctl host enable\n")
         self.assertIn("1 problem found", done.stderr)
