@@ -79,8 +79,11 @@ Result<std::string> Restart() {
     return std::string(
         "Restart libvirtd now: it reads this when it starts. Running machines go on.");
   }
-  const auto run =
-      adopt::RunProgram({"systemctl", "try-restart", "libvirtd.service"}, "", kPatience);
+  // The units of brokers are new to it, too.
+  auto run = adopt::RunProgram({"systemctl", "daemon-reload"}, "", kPatience);
+  if (run && run->status == 0) {
+    run = adopt::RunProgram({"systemctl", "try-restart", "libvirtd.service"}, "", kPatience);
+  }
   if (!run || run->status != 0) {
     return Fail(ErrorCode::kUnavailable, "libvirtd could not be restarted: " +
                                              (run ? OneLine(run->err) : run.error().Message()) +
