@@ -193,6 +193,45 @@ class Adopt(Case):
         self.assertIn("saved state", ctl("adopt", "vm1").stderr)
 
 
+class UnderAppArmor(Case):
+    """libvirtd believes that AppArmor confines it, so its driver is on; the kernel enforces nothing."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        mount("-t", "tmpfs", "tmpfs", "/sys/kernel/security")
+        profiles = Path("/sys/kernel/security/apparmor/profiles")
+        profiles.parent.mkdir()
+        profiles.write_text("libvirtd (enforce)\n", encoding="utf-8")
+        cls.addClassCleanup(subprocess.run, ["umount", "/sys/kernel/security"], check=True)
+        cls.host = Host('security_driver = "apparmor"')
+
+    def test_the_label_becomes_that_of_the_machines_own_profile(self) -> None:
+        uuid = self.define()
+        before = self.host.xml("vm1")
+        ctl("adopt", "vm1")
+        after = self.host.xml("vm1")
+        self.assertEqual(changed_lines(before, after)[2:],
+                         [f"+  {NONE}", "+  <seclabel type='static' model='apparmor' relabel='no'>",
+                          f"+    <label>libvirt-{uuid}</label>", "+  </seclabel>"])
+        self.assertRegex((DOMAINS / f"{uuid}.conf").read_text(encoding="utf-8"), "(?m)^profile = apparmor$")
+        self.assertIn("there is nothing to change", ctl("adopt", "vm1").stdout)
+        ctl("release", "vm1")
+        self.assertEqual(self.host.xml("vm1"), before)
+
+    def test_a_label_that_was_there_comes_back(self) -> None:
+        uuid = self.define(more="<seclabel type='dynamic' model='apparmor' relabel='yes'/>")
+        before = self.host.xml("vm1")
+        ctl("adopt", "vm1")
+        self.assertIn(f"<label>libvirt-{uuid}</label>", self.host.xml("vm1"))
+        ctl("release", "vm1")
+        self.assertEqual(self.host.xml("vm1"), before)
+
+    def test_the_label_may_be_kept(self) -> None:
+        self.define()
+        ctl("adopt", "vm1", "--keep-label")
+        self.assertNotIn("apparmor", self.host.xml("vm1"))
+
+
 class Refused(Case):
     def refused(self, *words: str, says: str) -> None:
         before = virsh("list", "--all", "--name").stdout
