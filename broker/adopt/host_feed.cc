@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kConfBytes = std::size_t{1} << 20;
 constexpr std::string_view kKey = "lock_manager";
 constexpr std::string_view kDriver = "openhook";
-constexpr mode_t kDirectoryMode = 0755;
+constexpr mode_t kHookDirectoryMode = 0755;
 
 using Lines = std::vector<std::string>;
 
@@ -60,7 +60,7 @@ Result<void> EnsureDirectories(const FeedPaths& paths) {
     if (fs::FactsOf(directory)) {
       continue;
     }
-    if (auto made = fs::EnsurePrivateDirectory(directory, kDirectoryMode); !made) {
+    if (auto made = fs::EnsurePrivateDirectory(directory, kHookDirectoryMode); !made) {
       return made;
     }
   }

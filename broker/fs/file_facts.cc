@@ -8,7 +8,7 @@ namespace openhook::fs {
 
 namespace {
 
-constexpr mode_t kPermissionBits = 07777;
+constexpr mode_t kModeBits = 07777;
 
 FileKind KindOf(mode_t mode) {
   if (S_ISREG(mode)) {
@@ -26,7 +26,7 @@ std::optional<FileFacts> FactsOf(const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) {
     return std::nullopt;
   }
-  return FileFacts{KindOf(info.st_mode), info.st_uid, info.st_mode & kPermissionBits,
+  return FileFacts{KindOf(info.st_mode), info.st_uid, info.st_mode & kModeBits,
                    info.st_mtim.tv_sec};
 }
 
