@@ -18,8 +18,8 @@ constexpr std::string_view kMasterKey = "/master-key.aes";
 
 // QEMU's options have one dash, ours have two.
 bool HasOptionsOfQemu(const std::vector<std::string>& words) {
-  return words.size() > 1 && words[1].size() > 2 && words[1][0] == '-' && words[1][1] != '-' &&
-         std::find(words.begin(), words.end(), "--") == words.end();
+  return words.size() > 1 && words[1].size() > 1 && words[1][0] == '-' && words[1][1] != '-' &&
+         words[1] != "-h" && std::find(words.begin(), words.end(), "--") == words.end();
 }
 
 std::string ProgramFor(const std::string& own) {
