@@ -86,7 +86,7 @@ Result<void> BrokerProcess::Start() const {
   if (!log) {
     return tl::make_unexpected(log.error());
   }
-  return StartAlone(*words, *log);
+  return StartSupervised(*words, *log);
 }
 
 Result<client::ControlClient> BrokerProcess::Ensure() const {

@@ -2,13 +2,15 @@
 
 #include "broker/libvirt/child_program.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "broker/base/text.h"
 #include "broker/fs/append_file.h"
@@ -18,6 +20,7 @@ namespace openhook::libvirt {
 namespace {
 
 constexpr int kCannotExecute = 127;
+constexpr std::chrono::milliseconds kPauseBeforeRestart{100};
 
 std::vector<char*> Pointers(const std::vector<std::string>& words) {
   std::vector<char*> pointers;
@@ -29,7 +32,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
 }
 
 // libvirtd blocks signals in its threads, and a child inherits that.
-[[noreturn]] void Become(const std::vector<char*>& words, int input, int output, int complaints) {
+void KeepOnly(int input, int output, int complaints) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -37,6 +40,9 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
   ::dup2(output, STDOUT_FILENO);
   ::dup2(complaints, STDERR_FILENO);
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+[[noreturn]] void Become(const std::vector<char*>& words) {
   ::execv(words.front(), words.data());
   ::_exit(kCannotExecute);
 }
@@ -49,6 +55,23 @@ Result<int> WaitFor(pid_t pid) {
     }
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : kCannotExecute;
+}
+
+[[noreturn]] void Supervise(const std::vector<char*>& words) {
+  ::prctl(PR_SET_NAME, "openhook-super");
+  while (true) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      Become(words);
+    }
+    int status = 0;
+    while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status)) {
+      ::_exit(WEXITSTATUS(status));
+    }
+    std::this_thread::sleep_for(kPauseBeforeRestart);
+  }
 }
 
 Result<UniqueFd> MemoryWith(std::string_view content) {
@@ -77,7 +100,8 @@ Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view i
   const std::vector<char*> pointers = Pointers(words);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    Become(pointers, memory->Get(), nothing->Get(), STDERR_FILENO);
+    KeepOnly(memory->Get(), nothing->Get(), STDERR_FILENO);
+    Become(pointers);
   }
   return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : WaitFor(pid);
 }
@@ -87,7 +111,7 @@ Error ExecuteInPlace(const std::vector<std::string>& words) {
   return ErrnoError(errno, "cannot execute " + Quote(words.front()));
 }
 
-Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log) {
+Result<void> StartSupervised(const std::vector<std::string>& words, const UniqueFd& log) {
   const auto nothing = fs::OpenNull();
   if (!nothing) {
     return tl::make_unexpected(nothing.error());
@@ -99,7 +123,8 @@ Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& l
     if (::fork() != 0) {
       ::_exit(0);
     }
-    Become(pointers, nothing->Get(), log.Get(), log.Get());
+    KeepOnly(nothing->Get(), log.Get(), log.Get());
+    Supervise(pointers);
   }
   if (pid < 0) {
     return FailErrno(errno, "cannot start " + Quote(words.front()));

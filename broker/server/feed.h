@@ -14,6 +14,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -55,6 +56,10 @@ class Feed {
   void Change(const std::string& path, std::string_view access, const Plan& plan,
               const SharedSubject& subject, const Done& done);
 
+  // libvirt does not say when a commit was aborted: writing ends a while after QEMU's does.
+  void EndUnusedWriting(const std::function<void()>& done);
+  void EndWriting(std::vector<std::string> paths, const std::function<void()>& done);
+  [[nodiscard]] std::vector<std::string> UnusedWriting();
   // Looks at all images that something may have happened to.
   void Look(const std::function<void()>& done);
   void LookAt(std::vector<std::string> disks, const std::function<void()>& done);
@@ -66,6 +71,7 @@ class Feed {
   void TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
                    const std::function<void()>& done);
   [[nodiscard]] std::vector<std::string> Unsettled() const;
+  [[nodiscard]] bool HasWriting() const;
   void Watch();
   void Wait();
 
@@ -75,6 +81,7 @@ class Feed {
   std::chrono::steady_clock::time_point watch_until_;
   std::deque<Task> tasks_;
   bool busy_ = false;
+  std::map<std::string, std::chrono::steady_clock::time_point> unused_since_;  // writing, by path
   std::set<std::string> given_up_;  // disks whose headers lead where the VM has nothing
 };
 
