@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kCannotExecute = 127;
 constexpr std::chrono::milliseconds kPauseBeforeRestart{100};
+constexpr std::chrono::milliseconds kPauseAfterFailure{1000};
 
 std::vector<char*> Pointers(const std::vector<std::string>& words) {
   std::vector<char*> pointers;
@@ -57,21 +58,13 @@ Result<int> WaitFor(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : kCannotExecute;
 }
 
-[[noreturn]] void Supervise(const std::vector<char*>& words) {
-  ::prctl(PR_SET_NAME, "openhook-super");
-  while (true) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      Become(words);
-    }
-    int status = 0;
-    while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (WIFEXITED(status)) {
-      ::_exit(WEXITSTATUS(status));
-    }
-    std::this_thread::sleep_for(kPauseBeforeRestart);
+Result<pid_t> StartChild(const std::vector<std::string>& words) {
+  const std::vector<char*> pointers = Pointers(words);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    Become(pointers);
   }
+  return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : Result<pid_t>(pid);
 }
 
 Result<UniqueFd> MemoryWith(std::string_view content) {
@@ -106,12 +99,7 @@ Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view i
   return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : WaitFor(pid);
 }
 
-Error ExecuteInPlace(const std::vector<std::string>& words) {
-  ::execv(words.front().c_str(), Pointers(words).data());
-  return ErrnoError(errno, "cannot execute " + Quote(words.front()));
-}
-
-Result<void> StartSupervised(const std::vector<std::string>& words, const UniqueFd& log) {
+Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log) {
   const auto nothing = fs::OpenNull();
   if (!nothing) {
     return tl::make_unexpected(nothing.error());
@@ -124,12 +112,37 @@ Result<void> StartSupervised(const std::vector<std::string>& words, const Unique
       ::_exit(0);
     }
     KeepOnly(nothing->Get(), log.Get(), log.Get());
-    Supervise(pointers);
+    Become(pointers);
   }
   if (pid < 0) {
     return FailErrno(errno, "cannot start " + Quote(words.front()));
   }
   return WaitFor(pid).map([](int) {});
+}
+
+Result<int> Supervise(const std::vector<std::string>& broker,
+                      const std::vector<std::string>& loader) {
+  ::prctl(PR_SET_NAME, "openhook-super");
+  Result<pid_t> loading = loader.empty() ? Result<pid_t>(0) : StartChild(loader);
+  Result<pid_t> serving = loading ? StartChild(broker) : loading;
+  while (loading && serving) {
+    int status = 0;
+    const pid_t ended = ::wait(&status);
+    if (ended == *serving && WIFEXITED(status)) {
+      if (*loading > 0) {
+        ::kill(*loading, SIGTERM);
+      }
+      return WEXITSTATUS(status);
+    }
+    // A loader that fails tries again, but not all the time.
+    std::this_thread::sleep_for(WIFEXITED(status) ? kPauseAfterFailure : kPauseBeforeRestart);
+    if (ended == *serving) {
+      serving = StartChild(broker);
+    } else if (ended == *loading) {
+      loading = StartChild(loader);
+    }
+  }
+  return tl::make_unexpected(loading ? serving.error() : loading.error());
 }
 
 }  // namespace openhook::libvirt
