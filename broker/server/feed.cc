@@ -77,6 +77,7 @@ void Feed::Take(const proto::Announcement& announcement, SharedSubject subject, 
       case proto::ANNOUNCEMENT_KIND_ACQUIRED:
         return Acquire(announcement, subject, finish);
       case proto::ANNOUNCEMENT_KIND_RELEASED:
+        released_.emplace(path, std::chrono::steady_clock::now());
         return Look([this, path, subject, finish] { Release(path, subject, finish); });
       case proto::ANNOUNCEMENT_KIND_ENDED:
         return EndMachine(subject, finish);
@@ -174,6 +175,14 @@ void Feed::GrantNew(const proto::Announcement& announcement, const proto::GrantR
 }
 
 void Feed::Release(const std::string& path, const SharedSubject& subject, const Done& done) {
+  if (whitelist::IsActiveImage(broker_->whitelist(), path) && HasUnwritten()) {
+    return done({});
+  }
+  released_.erase(path);
+  FinishRelease(path, subject, done);
+}
+
+void Feed::FinishRelease(const std::string& path, const SharedSubject& subject, const Done& done) {
   const std::vector<std::string> above = whitelist::DisksOn(broker_->whitelist(), path);
   Change(
       path, "released",
@@ -188,6 +197,7 @@ void Feed::Release(const std::string& path, const SharedSubject& subject, const 
 
 void Feed::EndMachine(const SharedSubject& subject, const Done& done) {
   given_up_.clear();
+  released_.clear();
   Change(
       "", "ended",
       [this]() -> Result<whitelist::Change> {
@@ -197,7 +207,7 @@ void Feed::EndMachine(const SharedSubject& subject, const Done& done) {
 }
 
 void Feed::Watch() {
-  if (Unsettled().empty() && !HasWriting()) {
+  if (Unsettled().empty() && released_.empty() && !HasWriting()) {
     return;
   }
   pause_ = kFirstPause;
@@ -212,10 +222,13 @@ void Feed::Wait() {
       return;
     }
     Add([this](const std::function<void()>& next) {
-      Look([this, next] {
+      const auto look = [this](const std::function<void()>& looked) {
+        Look([this, looked] { EndReleased(looked); });
+      };
+      look([this, next] {
         pause_ = std::min(pause_ * 2, kLongestPause);
         const bool watched = std::chrono::steady_clock::now() < watch_until_;
-        if (HasWriting() || (watched && !Unsettled().empty())) {
+        if (HasWriting() || !released_.empty() || (watched && !Unsettled().empty())) {
           Wait();
         }
         next();

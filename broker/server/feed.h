@@ -71,6 +71,9 @@ class Feed {
   void TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
                    const std::function<void()>& done);
   [[nodiscard]] std::vector<std::string> Unsettled() const;
+  void EndReleased(const std::function<void()>& done);
+  void FinishRelease(const std::string& path, const SharedSubject& subject, const Done& done);
+  [[nodiscard]] bool HasUnwritten() const;
   [[nodiscard]] bool HasWriting() const;
   void Watch();
   void Wait();
@@ -82,6 +85,9 @@ class Feed {
   std::deque<Task> tasks_;
   bool busy_ = false;
   std::map<std::string, std::chrono::steady_clock::time_point> unused_since_;  // writing, by path
+  // Active images that were released while an announced image had no header yet: it may be an
+  // overlay on them (a snapshot), and then nothing has ended.
+  std::map<std::string, std::chrono::steady_clock::time_point> released_;
   std::set<std::string> given_up_;  // disks whose headers lead where the VM has nothing
 };
 

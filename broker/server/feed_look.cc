@@ -20,6 +20,8 @@ using whitelist::Use;
 
 // After a commit libvirt reopens the base once more for writing, to merge bitmaps.
 constexpr std::chrono::seconds kUnusedWriting{10};
+// An overlay has its header some milliseconds after it was announced.
+constexpr std::chrono::seconds kUnwritten{5};
 
 bool IsSubsequence(const std::vector<whitelist::ChainImage>& part,
                    const std::vector<whitelist::ChainImage>& whole) {
@@ -158,7 +160,8 @@ void Feed::TakeWritten(const std::string& disk, const Result<proto::GrantRequest
       });
 }
 
-// A snapshot is done when QEMU writes to the overlay, and to what is below no more.
+// A snapshot is done when libvirt has released what is below; or, where that was missed, when QEMU
+// writes to the overlay, and to what is below no more.
 void Feed::PutOnTop(const std::string& disk, const std::function<void()>& done) {
   const auto& whitelist = broker_->whitelist();
   const auto chain = whitelist.chains().find(disk);
@@ -173,8 +176,9 @@ void Feed::PutOnTop(const std::string& disk, const std::function<void()>& done) 
     return found.entry != nullptr && found.entry->identity ? probe(*found.entry->identity)
                                                            : Held::kNot;
   };
-  if (held(chain->second.images[0].path) != Held::kForWriting ||
-      held(chain->second.images[1].path) == Held::kForWriting) {
+  const bool given_up = released_.contains(chain->second.images[1].path.str());
+  if (!given_up && (held(chain->second.images[0].path) != Held::kForWriting ||
+                    held(chain->second.images[1].path) == Held::kForWriting)) {
     return done();
   }
   Change(
@@ -236,6 +240,30 @@ void Feed::TakeShorter(const std::string& disk, const Result<proto::GrantRequest
             },
             [done](const Result<void>&) { done(); });
       });
+}
+
+// What turned out to be no snapshot, or does not get a header.
+void Feed::EndReleased(const std::function<void()>& done) {
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& [path, since] : released_) {
+    const bool active = whitelist::IsActiveImage(broker_->whitelist(), path);
+    if (active && HasUnwritten() && now - since < kUnwritten) {
+      continue;
+    }
+    const std::string ended = path;
+    released_.erase(ended);
+    return FinishRelease(ended, nullptr, [this, done](const Result<void>&) { EndReleased(done); });
+  }
+  done();
+}
+
+bool Feed::HasUnwritten() const {
+  const auto& chains = broker_->whitelist().chains();
+  return std::any_of(chains.begin(), chains.end(), [&](const auto& it) {
+    const whitelist::ChainRecord& chain = it.second;
+    return whitelist::IsLibvirtLease(chain.lease) && !given_up_.contains(it.first) &&
+           !chain.images.empty() && chain.images.front().format.empty();
+  });
 }
 
 bool Feed::HasWriting() const {

@@ -263,6 +263,13 @@ Result<Change> PlanReleased(const Whitelist& whitelist, const HeldProbe& probe,
   return editor.Finish();
 }
 
+bool IsActiveImage(const Whitelist& whitelist, const std::string& name) {
+  const auto found = whitelist.Find(name);
+  return found.entry != nullptr &&
+         std::any_of(whitelist.chains().begin(), whitelist.chains().end(),
+                     [&](const auto& it) { return IsActive(it.second, found.entry->path); });
+}
+
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name) {
   std::vector<std::string> disks;
   const auto found = whitelist.Find(name);

@@ -48,6 +48,9 @@ Result<Change> PlanKnown(const Whitelist& whitelist, const std::string& name, Us
 Result<Change> PlanReleased(const Whitelist& whitelist, const HeldProbe& probe,
                             const std::string& name);
 
+// Is this image the active one of a disk?
+bool IsActiveImage(const Whitelist& whitelist, const std::string& name);
+
 // Disks that have this image below their active one.
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name);
 

@@ -5,6 +5,7 @@ gives it with what its live definition says.
 
 import copy
 import json
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -70,6 +71,13 @@ class Domain:
         if adopted:
             self.host.write(f"/etc/openhook/domains/{self.uuid}.conf", "# adopted by a test\n")
         self.libvirt.virsh("define", "/dev/stdin", text=text)
+
+    def remove(self) -> None:
+        """Whatever state it is in; nothing of it is left."""
+        for words in (["destroy"], ["undefine", "--managed-save", "--snapshots-metadata",
+                                    "--checkpoints-metadata"]):
+            self.host.try_run("virsh", "-q", words[0], self.name, *words[1:])
+        shutil.rmtree(self.directory)
 
     def virsh(self, command: str, *words: str, text: str = "") -> str:
         return self.libvirt.virsh(command, self.name, *words, text=text)

@@ -167,7 +167,7 @@ class Refusals(LibvirtCase):
         self.vm = self.started()
 
     def still_right(self, said: str) -> None:
-        self.assertIn("openhook", said)
+        self.assertIn("openhook: ", said)
         self.assertEqual(self.vm.state(), "running")
         self.check(self.vm)
 
