@@ -222,19 +222,22 @@ void Feed::Wait() {
       return;
     }
     Add([this](const std::function<void()>& next) {
-      const auto look = [this](const std::function<void()>& looked) {
-        Look([this, looked] { EndReleased(looked); });
-      };
-      look([this, next] {
-        pause_ = std::min(pause_ * 2, kLongestPause);
-        const bool watched = std::chrono::steady_clock::now() < watch_until_;
-        if (HasWriting() || !released_.empty() || (watched && !Unsettled().empty())) {
-          Wait();
-        }
-        next();
+      Look([this, next] {
+        EndReleased([this, next] {
+          WaitAgain();
+          next();
+        });
       });
     });
   });
+}
+
+void Feed::WaitAgain() {
+  pause_ = std::min(pause_ * 2, kLongestPause);
+  const bool watched = std::chrono::steady_clock::now() < watch_until_;
+  if (HasWriting() || !released_.empty() || (watched && !Unsettled().empty())) {
+    Wait();
+  }
 }
 
 }  // namespace openhook::server

@@ -77,6 +77,7 @@ class Feed {
   [[nodiscard]] bool HasWriting() const;
   void Watch();
   void Wait();
+  void WaitAgain();
 
   Broker* broker_;
   boost::asio::steady_timer timer_;
