@@ -66,7 +66,7 @@ void Feed::Take(const proto::Announcement& announcement, SharedSubject subject, 
   if (!clean && names_image) {
     return done(tl::make_unexpected(clean.error()));
   }
-  Add([this, announcement, path = clean.value_or(""), subject = std::move(subject),
+  Add([this, announcement, name = clean.value_or(""), subject = std::move(subject),
        done = std::move(done)](std::function<void()> next) {
     const Done finish = [this, done, next = std::move(next)](const Result<void>& taken) {
       done(taken);
@@ -77,8 +77,7 @@ void Feed::Take(const proto::Announcement& announcement, SharedSubject subject, 
       case proto::ANNOUNCEMENT_KIND_ACQUIRED:
         return Acquire(announcement, subject, finish);
       case proto::ANNOUNCEMENT_KIND_RELEASED:
-        released_.emplace(path, std::chrono::steady_clock::now());
-        return Look([this, path, subject, finish] { Release(path, subject, finish); });
+        return Release(name, subject, finish);
       case proto::ANNOUNCEMENT_KIND_ENDED:
         return EndMachine(subject, finish);
       default:
@@ -174,12 +173,17 @@ void Feed::GrantNew(const proto::Announcement& announcement, const proto::GrantR
       });
 }
 
-void Feed::Release(const std::string& path, const SharedSubject& subject, const Done& done) {
-  if (whitelist::IsActiveImage(broker_->whitelist(), path) && HasUnwritten()) {
-    return done({});
-  }
-  released_.erase(path);
-  FinishRelease(path, subject, done);
+void Feed::Release(const std::string& name, const SharedSubject& subject, const Done& done) {
+  const auto found = broker_->whitelist().Find(name);
+  const std::string path = found.entry == nullptr ? name : found.entry->path.str();
+  released_.emplace(path, std::chrono::steady_clock::now());
+  Look([this, path, subject, done] {
+    if (whitelist::IsActiveImage(broker_->whitelist(), path) && HasUnwritten()) {
+      return done({});
+    }
+    released_.erase(path);
+    FinishRelease(path, subject, done);
+  });
 }
 
 void Feed::FinishRelease(const std::string& path, const SharedSubject& subject, const Done& done) {

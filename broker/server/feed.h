@@ -49,7 +49,7 @@ class Feed {
                   const Done& done);
   void GrantNew(const proto::Announcement& announcement, const proto::GrantRequest& read,
                 const SharedSubject& subject, const Done& done);
-  void Release(const std::string& path, const SharedSubject& subject, const Done& done);
+  void Release(const std::string& name, const SharedSubject& subject, const Done& done);
   void EndMachine(const SharedSubject& subject, const Done& done);
   // A change that is planned against the whitelist of the moment when it is made.
   using Plan = std::function<Result<whitelist::Change>()>;
