@@ -4,7 +4,9 @@
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): kill(2)
 
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "broker/fs/append_file.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/process.h"
+#include "broker/fs/text_file.h"
 #include "broker/fs/whole_file.h"
 #include "broker/libvirt/child_program.h"
 
@@ -24,6 +27,10 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::milliseconds kPause{5};
 constexpr mode_t kPrivate = 0700;
+constexpr mode_t kPassable = 0711;
+constexpr mode_t kPrivateFile = 0600;
+constexpr std::size_t kMaxNameBytes = 4096;
+constexpr std::string_view kKeepsProfile = "--profile=apparmor";
 constexpr const char* kSystemctl = "/usr/bin/systemctl";
 
 // sd_booted(3).
@@ -58,13 +65,15 @@ std::string BrokerProcess::Socket() const {
   return config_.run_dir + "/" + uuid_ + "/control.sock";
 }
 
+std::string BrokerProcess::NameFile() const { return config_.run_dir + "/" + uuid_ + ".name"; }
+
 std::string BrokerProcess::LogFile() const { return config_.state_dir + "/" + uuid_ + ".log"; }
 
 Result<client::ControlClient> BrokerProcess::Connect() const {
   return client::ControlClient::Connect(Socket(), "openhook-hook");
 }
 
-Result<std::vector<std::string>> BrokerProcess::Words() const {
+Result<std::vector<std::string>> BrokerProcess::BrokerWords() const {
   return fs::FindProgramBeside("openhookd", OPENHOOK_PROGRAM_DIRECTORY)
       .map([&](const std::string& program) {
         std::vector<std::string> words = {program, "--vm", uuid_};
@@ -73,20 +82,39 @@ Result<std::vector<std::string>> BrokerProcess::Words() const {
       });
 }
 
+Result<std::vector<std::string>> BrokerProcess::LoaderWords() const {
+  const auto& arguments = config_.arguments;
+  if (std::find(arguments.begin(), arguments.end(), kKeepsProfile) == arguments.end()) {
+    return std::vector<std::string>();
+  }
+  const std::string name = fs::ReadTextFile(NameFile(), kMaxNameBytes).value_or("");
+  return fs::FindProgramBeside("openhook-loader", OPENHOOK_PROGRAM_DIRECTORY)
+      .map([&](const std::string& program) {
+        return std::vector<std::string>{program, "--vm",      uuid_,          "--name",
+                                        name,    "--run-dir", config_.run_dir};
+      });
+}
+
+Result<void> BrokerProcess::RememberName(const std::string& name) const {
+  return fs::EnsurePrivateDirectory(config_.run_dir, kPassable).and_then([&] {
+    return fs::ReplaceTextFile(NameFile(), name, kPrivateFile);
+  });
+}
+
 Result<void> BrokerProcess::Start() const {
   if (SystemdRuns()) {
     return Systemctl("start", uuid_);
   }
-  const auto words = Words();
-  if (!words) {
-    return tl::make_unexpected(words.error());
+  const auto program = fs::FindProgramBeside("openhook-hook", OPENHOOK_PROGRAM_DIRECTORY);
+  if (!program) {
+    return tl::make_unexpected(program.error());
   }
   const auto made = fs::EnsurePrivateDirectory(config_.state_dir, kPrivate);
   const auto log = made ? fs::OpenLog(LogFile()) : tl::make_unexpected(made.error());
   if (!log) {
     return tl::make_unexpected(log.error());
   }
-  return StartAlone(*words, *log);
+  return StartAlone({*program, "--run", uuid_}, *log);
 }
 
 Result<client::ControlClient> BrokerProcess::Ensure() const {
@@ -113,6 +141,9 @@ Result<client::ControlClient> BrokerProcess::Ensure() const {
 }
 
 Result<void> BrokerProcess::Stop() const {
+  if (auto forgotten = fs::RemoveFile(NameFile()); !forgotten) {
+    return forgotten;
+  }
   if (SystemdRuns()) {
     return Systemctl("stop", uuid_);
   }

@@ -30,8 +30,12 @@ class BrokerProcess {
   // Returns when it has ended. A broker that does not run is fine.
   Result<void> Stop() const;
 
-  // openhookd and its arguments.
-  Result<std::vector<std::string>> Words() const;
+  // openhookd and its arguments; and openhook-loader's, where the broker needs it, else nothing.
+  Result<std::vector<std::string>> BrokerWords() const;
+  Result<std::vector<std::string>> LoaderWords() const;
+
+  // Of the machine: the loader needs it, and whoever starts the loader later does not know it.
+  Result<void> RememberName(const std::string& name) const;
 
   [[nodiscard]] const std::string& run_dir() const { return config_.run_dir; }
 
@@ -39,6 +43,7 @@ class BrokerProcess {
   Result<void> Start() const;
   [[nodiscard]] std::string Socket() const;
   [[nodiscard]] std::string LogFile() const;
+  [[nodiscard]] std::string NameFile() const;
 
   std::string uuid_;
   DomainConfig config_;

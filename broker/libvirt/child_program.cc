@@ -2,13 +2,15 @@
 
 #include "broker/libvirt/child_program.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "broker/base/text.h"
 #include "broker/fs/append_file.h"
@@ -18,6 +20,8 @@ namespace openhook::libvirt {
 namespace {
 
 constexpr int kCannotExecute = 127;
+constexpr std::chrono::milliseconds kPauseBeforeRestart{100};
+constexpr std::chrono::milliseconds kPauseAfterFailure{1000};
 
 std::vector<char*> Pointers(const std::vector<std::string>& words) {
   std::vector<char*> pointers;
@@ -29,7 +33,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
 }
 
 // libvirtd blocks signals in its threads, and a child inherits that.
-[[noreturn]] void Become(const std::vector<char*>& words, int input, int output, int complaints) {
+void KeepOnly(int input, int output, int complaints) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -37,6 +41,9 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
   ::dup2(output, STDOUT_FILENO);
   ::dup2(complaints, STDERR_FILENO);
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+[[noreturn]] void Become(const std::vector<char*>& words) {
   ::execv(words.front(), words.data());
   ::_exit(kCannotExecute);
 }
@@ -49,6 +56,15 @@ Result<int> WaitFor(pid_t pid) {
     }
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : kCannotExecute;
+}
+
+Result<pid_t> StartChild(const std::vector<std::string>& words) {
+  const std::vector<char*> pointers = Pointers(words);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    Become(pointers);
+  }
+  return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : Result<pid_t>(pid);
 }
 
 Result<UniqueFd> MemoryWith(std::string_view content) {
@@ -77,14 +93,10 @@ Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view i
   const std::vector<char*> pointers = Pointers(words);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    Become(pointers, memory->Get(), nothing->Get(), STDERR_FILENO);
+    KeepOnly(memory->Get(), nothing->Get(), STDERR_FILENO);
+    Become(pointers);
   }
   return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : WaitFor(pid);
-}
-
-Error ExecuteInPlace(const std::vector<std::string>& words) {
-  ::execv(words.front().c_str(), Pointers(words).data());
-  return ErrnoError(errno, "cannot execute " + Quote(words.front()));
 }
 
 Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log) {
@@ -99,12 +111,38 @@ Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& l
     if (::fork() != 0) {
       ::_exit(0);
     }
-    Become(pointers, nothing->Get(), log.Get(), log.Get());
+    KeepOnly(nothing->Get(), log.Get(), log.Get());
+    Become(pointers);
   }
   if (pid < 0) {
     return FailErrno(errno, "cannot start " + Quote(words.front()));
   }
   return WaitFor(pid).map([](int) {});
+}
+
+Result<int> Supervise(const std::vector<std::string>& broker,
+                      const std::vector<std::string>& loader) {
+  ::prctl(PR_SET_NAME, "openhook-super");
+  Result<pid_t> loading = loader.empty() ? Result<pid_t>(0) : StartChild(loader);
+  Result<pid_t> serving = loading ? StartChild(broker) : loading;
+  while (loading && serving) {
+    int status = 0;
+    const pid_t ended = ::wait(&status);
+    if (ended == *serving && WIFEXITED(status)) {
+      if (*loading > 0) {
+        ::kill(*loading, SIGTERM);
+      }
+      return WEXITSTATUS(status);
+    }
+    // A loader that fails tries again, but not all the time.
+    std::this_thread::sleep_for(WIFEXITED(status) ? kPauseAfterFailure : kPauseBeforeRestart);
+    if (ended == *serving) {
+      serving = StartChild(broker);
+    } else if (ended == *loading) {
+      loading = StartChild(loader);
+    }
+  }
+  return tl::make_unexpected(loading ? serving.error() : loading.error());
 }
 
 }  // namespace openhook::libvirt

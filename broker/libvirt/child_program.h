@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Programs that the hook starts: one to wait for, with what it reads; and one that goes on without
-// the hook, in a session of its own.
+// the hook, in a session of its own; and who stays with a broker.
 
 #ifndef BROKER_LIBVIRT_CHILD_PROGRAM_H_
 #define BROKER_LIBVIRT_CHILD_PROGRAM_H_
@@ -22,8 +22,10 @@ Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view i
 // `log` is its standard output and error. Nothing else goes along, and it has no parent that waits.
 Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log);
 
-// Returns when it fails only.
-Error ExecuteInPlace(const std::vector<std::string>& words);
+// Runs the broker and, beside it, `loader` (empty: none) until the broker ends by itself; starts
+// again what was killed. Returns the broker's status.
+Result<int> Supervise(const std::vector<std::string>& broker,
+                      const std::vector<std::string>& loader);
 
 }  // namespace openhook::libvirt
 

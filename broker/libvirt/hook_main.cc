@@ -54,9 +54,10 @@ Result<void> RunCtl(const BrokerProcess& broker, const std::string& uuid,
                              "the machine does not get what its definition asks for");
 }
 
-Result<void> Start(const BrokerProcess& broker, const std::string& uuid,
+Result<void> Start(const BrokerProcess& broker, const std::string& name, const std::string& uuid,
                    const std::string& definition) {
-  auto client = broker.Ensure();
+  const auto remembered = broker.RememberName(name);
+  auto client = remembered ? broker.Ensure() : tl::make_unexpected(remembered.error());
   if (!client) {
     return tl::make_unexpected(client.error());
   }
@@ -83,7 +84,8 @@ Result<void> Release(const BrokerProcess& broker) {
   return ended ? stopped : ended;
 }
 
-Result<void> Follow(Phase phase, const std::string& uuid, const std::string& definition) {
+Result<void> Follow(Phase phase, const std::string& name, const std::string& uuid,
+                    const std::string& definition) {
   auto config = ReadDomainConfig(kDomainsDirectory, uuid);
   if (!config) {
     return tl::make_unexpected(config.error());
@@ -94,7 +96,7 @@ Result<void> Follow(Phase phase, const std::string& uuid, const std::string& def
   const BrokerProcess broker(uuid, std::move(**config));
   switch (phase) {
     case Phase::kStart:
-      return Start(broker, uuid, definition);
+      return Start(broker, name, uuid, definition);
     case Phase::kReconnect:
       return Reconnect(broker, uuid, definition);
     default:
@@ -102,25 +104,30 @@ Result<void> Follow(Phase phase, const std::string& uuid, const std::string& def
   }
 }
 
-// openhook-hook --run UUID: becomes the broker of an adopted machine, for a supervisor.
-int BecomeBroker(const std::string& uuid) {
-  const auto config = ReadDomainConfig(kDomainsDirectory, uuid);
-  const auto adopted =
-      config && !*config
-          ? Result<std::vector<std::string>>(
-                Fail(ErrorCode::kNotFound, "the machine is not adopted: there is no " +
-                                               Quote(DomainConfigPath(kDomainsDirectory, uuid))))
-          : config.and_then([&](const auto& found) { return BrokerProcess(uuid, *found).Words(); });
-  if (!adopted) {
-    return Complain(adopted.error());
+// openhook-hook --run UUID: stays with the broker of an adopted machine, for a supervisor.
+Result<int> RunBroker(const std::string& uuid) {
+  auto config = ReadDomainConfig(kDomainsDirectory, uuid);
+  if (!config) {
+    return tl::make_unexpected(config.error());
   }
-  return Complain(ExecuteInPlace(*adopted));
+  if (!*config) {
+    return Fail(ErrorCode::kNotFound, "the machine is not adopted: there is no " +
+                                          Quote(DomainConfigPath(kDomainsDirectory, uuid)));
+  }
+  const BrokerProcess broker(uuid, std::move(**config));
+  const auto words = broker.BrokerWords();
+  const auto loader = broker.LoaderWords();
+  if (!words || !loader) {
+    return tl::make_unexpected(words ? loader.error() : words.error());
+  }
+  return Supervise(*words, *loader);
 }
 
 // libvirt kills a running machine whose hook fails at reconnect.
 int Run(const std::vector<std::string>& arguments) {
   if (arguments.size() == 2 && arguments[0] == "--run") {
-    return BecomeBroker(arguments[1]);
+    const auto status = RunBroker(arguments[1]);
+    return status ? *status : Complain(status.error());
   }
   const Phase phase = PhaseOf(arguments);
   if (phase == Phase::kOther) {
@@ -130,7 +137,7 @@ int Run(const std::vector<std::string>& arguments) {
   const std::string uuid = definition ? UuidOf(*definition) : "";
   const auto followed = uuid.empty()
                             ? Fail(ErrorCode::kInvalidArgument, "libvirt handed over no definition")
-                            : Follow(phase, uuid, *definition);
+                            : Follow(phase, arguments[0], uuid, *definition);
   if (followed) {
     return kDone;
   }

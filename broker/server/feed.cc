@@ -31,24 +31,6 @@ Use UseOf(const proto::Announcement& announcement) {
   return announcement.write() ? Use::kWrite : Use::kRead;
 }
 
-bool IsSubsequence(const std::vector<whitelist::ChainImage>& part,
-                   const std::vector<whitelist::ChainImage>& whole) {
-  auto at = whole.begin();
-  return std::all_of(part.begin(), part.end(), [&](const whitelist::ChainImage& image) {
-    at = std::find_if(at, whole.end(), [&](const auto& other) { return other.path == image.path; });
-    return at != whole.end();
-  });
-}
-
-// Once the first image, and what stands on the files that it has already.
-bool StandsOnGiven(const whitelist::Whitelist& whitelist,
-                   const std::vector<whitelist::ChainImage>& seen) {
-  const auto files = whitelist::ChainRecord::FilesOf(seen);
-  return std::all_of(files.begin(), files.end(), [&](const CanonicalPath& file) {
-    return whitelist::IsGiven(whitelist, file);
-  });
-}
-
 }  // namespace
 
 Feed::Feed(boost::asio::io_context& loop, Broker* broker) : broker_(broker), timer_(loop) {
@@ -79,10 +61,12 @@ void Feed::RunNext() {
 
 void Feed::Take(const proto::Announcement& announcement, SharedSubject subject, Done done) {
   const auto clean = LexicalClean(announcement.path(), "");
-  if (!clean && announcement.kind() != proto::ANNOUNCEMENT_KIND_ENDED) {
+  const bool names_image = announcement.kind() == proto::ANNOUNCEMENT_KIND_ACQUIRED ||
+                           announcement.kind() == proto::ANNOUNCEMENT_KIND_RELEASED;
+  if (!clean && names_image) {
     return done(tl::make_unexpected(clean.error()));
   }
-  Add([this, announcement, path = clean.value_or(""), subject = std::move(subject),
+  Add([this, announcement, name = clean.value_or(""), subject = std::move(subject),
        done = std::move(done)](std::function<void()> next) {
     const Done finish = [this, done, next = std::move(next)](const Result<void>& taken) {
       done(taken);
@@ -93,7 +77,7 @@ void Feed::Take(const proto::Announcement& announcement, SharedSubject subject, 
       case proto::ANNOUNCEMENT_KIND_ACQUIRED:
         return Acquire(announcement, subject, finish);
       case proto::ANNOUNCEMENT_KIND_RELEASED:
-        return Look([this, path, subject, finish] { Release(path, subject, finish); });
+        return Release(name, subject, finish);
       case proto::ANNOUNCEMENT_KIND_ENDED:
         return EndMachine(subject, finish);
       default:
@@ -120,11 +104,7 @@ void Feed::Acquire(const proto::Announcement& announcement, const SharedSubject&
                    const Done& done) {
   const std::string name = LexicalClean(announcement.path(), "").value_or("");
   const Plan plan = [this, name, use = UseOf(announcement)]() -> Result<whitelist::Change> {
-    auto planned = whitelist::PlanAcquired(broker_->whitelist(), name, use);
-    if (!planned) {
-      return tl::make_unexpected(planned.error());
-    }
-    return std::move(*planned).value_or(whitelist::Change());
+    return whitelist::PlanKnown(broker_->whitelist(), name, use);
   };
   const auto known = whitelist::PlanAcquired(broker_->whitelist(), name, UseOf(announcement));
   if (known && !*known) {
@@ -193,7 +173,20 @@ void Feed::GrantNew(const proto::Announcement& announcement, const proto::GrantR
       });
 }
 
-void Feed::Release(const std::string& path, const SharedSubject& subject, const Done& done) {
+void Feed::Release(const std::string& name, const SharedSubject& subject, const Done& done) {
+  const auto found = broker_->whitelist().Find(name);
+  const std::string path = found.entry == nullptr ? name : found.entry->path.str();
+  released_.emplace(path, std::chrono::steady_clock::now());
+  Look([this, path, subject, done] {
+    if (whitelist::IsActiveImage(broker_->whitelist(), path) && HasUnwritten()) {
+      return done({});
+    }
+    released_.erase(path);
+    FinishRelease(path, subject, done);
+  });
+}
+
+void Feed::FinishRelease(const std::string& path, const SharedSubject& subject, const Done& done) {
   const std::vector<std::string> above = whitelist::DisksOn(broker_->whitelist(), path);
   Change(
       path, "released",
@@ -208,6 +201,7 @@ void Feed::Release(const std::string& path, const SharedSubject& subject, const 
 
 void Feed::EndMachine(const SharedSubject& subject, const Done& done) {
   given_up_.clear();
+  released_.clear();
   Change(
       "", "ended",
       [this]() -> Result<whitelist::Change> {
@@ -216,158 +210,8 @@ void Feed::EndMachine(const SharedSubject& subject, const Done& done) {
       subject, done);
 }
 
-std::vector<std::string> Feed::Unsettled() const {
-  std::vector<std::string> disks;
-  for (const auto& [disk, chain] : broker_->whitelist().chains()) {
-    const bool unwritten = !chain.images.empty() && chain.images.front().format.empty();
-    if (!given_up_.contains(disk) && whitelist::IsLibvirtLease(chain.lease) &&
-        (unwritten || whitelist::DiskBelow(broker_->whitelist(), chain) != nullptr)) {
-      disks.push_back(disk);
-    }
-  }
-  return disks;
-}
-
-void Feed::Look(const std::function<void()>& done) { LookAt(Unsettled(), done); }
-
-void Feed::LookAt(std::vector<std::string> disks, const std::function<void()>& done) {
-  if (disks.empty()) {
-    return done();
-  }
-  const std::string disk = std::move(disks.back());
-  disks.pop_back();
-  const auto next = [this, disks = std::move(disks), done] { LookAt(disks, done); };
-  const auto chain = broker_->whitelist().chains().find(disk);
-  if (chain == broker_->whitelist().chains().end() || chain->second.images.empty()) {
-    return next();
-  }
-  if (!chain->second.images.front().format.empty()) {
-    return PutOnTop(disk, next);
-  }
-  broker_->jobs().Run(ChainJobFor(broker_->whitelist(), chain->second), broker_->jobs().Deadline(),
-                      [this, disk, next](const Result<proto::GrantRequest>& read) {
-                        TakeWritten(disk, read, next);
-                      });
-}
-
-// The image was empty when it was announced, and QEMU writes its header: it can lead only to what
-// the VM has already.
-void Feed::TakeWritten(const std::string& disk, const Result<proto::GrantRequest>& read,
-                       const std::function<void()>& done) {
-  const auto chain = broker_->whitelist().chains().find(disk);
-  const auto wanted = read ? FromWire(read->grants())
-                           : Result<std::vector<WantedGrant>>(tl::make_unexpected(read.error()));
-  if (chain == broker_->whitelist().chains().end() || !wanted || wanted->front().format.empty()) {
-    return done();
-  }
-  const whitelist::WantedChain next{disk, chain->second.lease, chain->second.writable,
-                                    whitelist::WhenDrifted::kAccept};
-  broker_->Resolve(
-      next.lease, *wanted, [this, next, wanted = *wanted, done](const Broker::Resolved& grants) {
-        if (!grants || !StandsOnGiven(broker_->whitelist(), whitelist::ImagesOf(*grants))) {
-          given_up_.insert(next.disk);
-          broker_->RecordRefused(
-              next.disk, "headers",
-              grants
-                  ? Error{ErrorCode::kPermission, 0,
-                          "the headers of this new image lead to files that the VM does not have; "
-                          "they are not followed"}
-                  : grants.error(),
-              nullptr);
-          return done();
-        }
-        ChangeInStep(
-            broker_, [this, next, grants] { return broker_->Preview(next, grants); },
-            [this, next, wanted, grants](const Result<void>& widened) {
-              return widened &&
-                     broker_->GrantChainResolved(next, wanted, grants, nullptr).has_value();
-            },
-            [this, disk = next.disk, done](const Result<void>&) { PutOnTop(disk, done); });
-      });
-}
-
-// A snapshot is done when QEMU writes to the overlay, and to what is below no more.
-void Feed::PutOnTop(const std::string& disk, const std::function<void()>& done) {
-  const auto& whitelist = broker_->whitelist();
-  const auto chain = whitelist.chains().find(disk);
-  const whitelist::ChainRecord* below =
-      chain == whitelist.chains().end() ? nullptr : whitelist::DiskBelow(whitelist, chain->second);
-  if (below == nullptr) {
-    return done();
-  }
-  const auto probe = broker_->Probe();
-  const auto held = [&](const CanonicalPath& path) {
-    const auto found = whitelist.Find(path.str());
-    return found.entry != nullptr && found.entry->identity ? probe(*found.entry->identity)
-                                                           : Held::kNot;
-  };
-  if (held(chain->second.images[0].path) != Held::kForWriting ||
-      held(chain->second.images[1].path) == Held::kForWriting) {
-    return done();
-  }
-  Change(
-      disk, "on-top",
-      [this, disk]() -> Result<whitelist::Change> {
-        const auto& chains = broker_->whitelist().chains();
-        const auto overlay = chains.find(disk);
-        const auto* record = overlay == chains.end()
-                                 ? nullptr
-                                 : whitelist::DiskBelow(broker_->whitelist(), overlay->second);
-        return record == nullptr
-                   ? Result<whitelist::Change>(whitelist::Change())
-                   : whitelist::PlanOnTop(broker_->whitelist(), *record, overlay->second);
-      },
-      nullptr, [done](const Result<void>&) { done(); });
-}
-
-void Feed::Shorten(std::vector<std::string> disks, const std::function<void()>& done) {
-  if (disks.empty()) {
-    return done();
-  }
-  const std::string disk = std::move(disks.back());
-  disks.pop_back();
-  const auto next = [this, disks = std::move(disks), done] { Shorten(disks, done); };
-  const auto chain = broker_->whitelist().chains().find(disk);
-  if (chain == broker_->whitelist().chains().end() || chain->second.images.empty()) {
-    return next();
-  }
-  broker_->jobs().Run(ChainJobFor(broker_->whitelist(), chain->second), broker_->jobs().Deadline(),
-                      [this, disk, next](const Result<proto::GrantRequest>& read) {
-                        TakeShorter(disk, read, next);
-                      });
-}
-
-// libvirt's word explains that images have left, and nothing that is new.
-void Feed::TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
-                       const std::function<void()>& done) {
-  const auto chain = broker_->whitelist().chains().find(disk);
-  const auto wanted = read ? FromWire(read->grants())
-                           : Result<std::vector<WantedGrant>>(tl::make_unexpected(read.error()));
-  if (chain == broker_->whitelist().chains().end() || !wanted) {
-    return done();
-  }
-  const whitelist::WantedChain next{disk, chain->second.lease, chain->second.writable,
-                                    whitelist::WhenDrifted::kAccept};
-  broker_->Resolve(
-      next.lease, *wanted, [this, next, wanted = *wanted, done](const Broker::Resolved& grants) {
-        const auto record = broker_->whitelist().chains().find(next.disk);
-        if (!grants || record == broker_->whitelist().chains().end() ||
-            !IsSubsequence(whitelist::ImagesOf(*grants), record->second.images)) {
-          broker_->CheckHeadersOf(next.disk);
-          return done();
-        }
-        ChangeInStep(
-            broker_, [this, next, grants] { return broker_->Preview(next, grants); },
-            [this, next, wanted, grants](const Result<void>& widened) {
-              return widened &&
-                     broker_->GrantChainResolved(next, wanted, grants, nullptr).has_value();
-            },
-            [done](const Result<void>&) { done(); });
-      });
-}
-
 void Feed::Watch() {
-  if (Unsettled().empty()) {
+  if (Unsettled().empty() && released_.empty() && !HasWriting()) {
     return;
   }
   pause_ = kFirstPause;
@@ -383,14 +227,21 @@ void Feed::Wait() {
     }
     Add([this](const std::function<void()>& next) {
       Look([this, next] {
-        pause_ = std::min(pause_ * 2, kLongestPause);
-        if (!Unsettled().empty() && std::chrono::steady_clock::now() < watch_until_) {
-          Wait();
-        }
-        next();
+        EndReleased([this, next] {
+          WaitAgain();
+          next();
+        });
       });
     });
   });
+}
+
+void Feed::WaitAgain() {
+  pause_ = std::min(pause_ * 2, kLongestPause);
+  const bool watched = std::chrono::steady_clock::now() < watch_until_;
+  if (HasWriting() || !released_.empty() || (watched && !Unsettled().empty())) {
+    Wait();
+  }
 }
 
 }  // namespace openhook::server

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,13 +49,17 @@ class Feed {
                   const Done& done);
   void GrantNew(const proto::Announcement& announcement, const proto::GrantRequest& read,
                 const SharedSubject& subject, const Done& done);
-  void Release(const std::string& path, const SharedSubject& subject, const Done& done);
+  void Release(const std::string& name, const SharedSubject& subject, const Done& done);
   void EndMachine(const SharedSubject& subject, const Done& done);
   // A change that is planned against the whitelist of the moment when it is made.
   using Plan = std::function<Result<whitelist::Change>()>;
   void Change(const std::string& path, std::string_view access, const Plan& plan,
               const SharedSubject& subject, const Done& done);
 
+  // libvirt does not say when a commit was aborted: writing ends a while after QEMU's does.
+  void EndUnusedWriting(const std::function<void()>& done);
+  void EndWriting(std::vector<std::string> paths, const std::function<void()>& done);
+  [[nodiscard]] std::vector<std::string> UnusedWriting();
   // Looks at all images that something may have happened to.
   void Look(const std::function<void()>& done);
   void LookAt(std::vector<std::string> disks, const std::function<void()>& done);
@@ -66,8 +71,13 @@ class Feed {
   void TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
                    const std::function<void()>& done);
   [[nodiscard]] std::vector<std::string> Unsettled() const;
+  void EndReleased(const std::function<void()>& done);
+  void FinishRelease(const std::string& path, const SharedSubject& subject, const Done& done);
+  [[nodiscard]] bool HasUnwritten() const;
+  [[nodiscard]] bool HasWriting() const;
   void Watch();
   void Wait();
+  void WaitAgain();
 
   Broker* broker_;
   boost::asio::steady_timer timer_;
@@ -75,6 +85,10 @@ class Feed {
   std::chrono::steady_clock::time_point watch_until_;
   std::deque<Task> tasks_;
   bool busy_ = false;
+  std::map<std::string, std::chrono::steady_clock::time_point> unused_since_;  // writing, by path
+  // Active images that were released while an announced image had no header yet: it may be an
+  // overlay on them (a snapshot), and then nothing has ended.
+  std::map<std::string, std::chrono::steady_clock::time_point> released_;
   std::set<std::string> given_up_;  // disks whose headers lead where the VM has nothing
 };
 

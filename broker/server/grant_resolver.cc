@@ -85,6 +85,7 @@ std::vector<Grant> GrantsFrom(const std::vector<WantedGrant>& wanted, const std:
                               std::vector<worker::Pinned> pinned) {
   CheckOrDie(wanted.size() == pinned.size(), "every wanted grant was looked at");
   std::vector<Grant> grants;
+  grants.reserve(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     grants.push_back(GrantFrom(wanted[i], lease, std::move(pinned[i])));
   }

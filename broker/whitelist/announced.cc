@@ -152,16 +152,8 @@ Result<void> NarrowBelow(const Whitelist& whitelist, const CanonicalPath& path, 
   return {};
 }
 
-// What libvirt announced goes before what the definition had: they are the same only for a moment.
-const ChainRecord* ActiveOf(const Whitelist& whitelist, const CanonicalPath& path) {
-  const ChainRecord* found = nullptr;
-  for (const auto& [disk, chain] : whitelist.chains()) {
-    const bool active = !chain.images.empty() && chain.images.front().path == path;
-    if (active && (found == nullptr || IsLibvirtLease(chain.lease))) {
-      found = &chain;
-    }
-  }
-  return found;
+bool IsActive(const ChainRecord& chain, const CanonicalPath& path) {
+  return !chain.images.empty() && chain.images.front().path == path;
 }
 
 // The image that a commit wrote to, when it wrote all that is above into it.
@@ -244,6 +236,12 @@ Result<std::optional<Change>> PlanAcquired(const Whitelist& whitelist, const std
   return std::optional(editor.Finish());
 }
 
+Result<Change> PlanKnown(const Whitelist& whitelist, const std::string& name, Use use) {
+  return PlanAcquired(whitelist, name, use).map([](std::optional<Change> change) {
+    return std::move(change).value_or(Change());
+  });
+}
+
 Result<Change> PlanReleased(const Whitelist& whitelist, const HeldProbe& probe,
                             const std::string& name) {
   Editor editor(whitelist);
@@ -253,12 +251,23 @@ Result<Change> PlanReleased(const Whitelist& whitelist, const HeldProbe& probe,
   }
   const CanonicalPath& path = found.entry->path;
   EndWriting(&editor, path, FindImage(whitelist, path));
-  if (const ChainRecord* chain = ActiveOf(whitelist, path)) {
-    if (auto given_up = GiveUpActive(whitelist, probe, *chain, &editor); !given_up) {
+  // Both libvirt's announcement and a definition that was read later may have given it.
+  for (const auto& [disk, chain] : whitelist.chains()) {
+    if (!IsActive(chain, path)) {
+      continue;
+    }
+    if (auto given_up = GiveUpActive(whitelist, probe, chain, &editor); !given_up) {
       return tl::make_unexpected(given_up.error());
     }
   }
   return editor.Finish();
+}
+
+bool IsActiveImage(const Whitelist& whitelist, const std::string& name) {
+  const auto found = whitelist.Find(name);
+  return found.entry != nullptr &&
+         std::any_of(whitelist.chains().begin(), whitelist.chains().end(),
+                     [&](const auto& it) { return IsActive(it.second, found.entry->path); });
 }
 
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name) {

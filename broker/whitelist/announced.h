@@ -41,9 +41,15 @@ std::string NewLibvirtLease(const Whitelist& whitelist);
 Result<std::optional<Change>> PlanAcquired(const Whitelist& whitelist, const std::string& name,
                                            Use use);
 
+// The same for an image that is not new; for one that is, an empty change.
+Result<Change> PlanKnown(const Whitelist& whitelist, const std::string& name, Use use);
+
 // An empty change: nothing hangs on this image. `probe` tells which image the VM writes to now.
 Result<Change> PlanReleased(const Whitelist& whitelist, const HeldProbe& probe,
                             const std::string& name);
+
+// Is this image the active one of a disk?
+bool IsActiveImage(const Whitelist& whitelist, const std::string& name);
 
 // Disks that have this image below their active one.
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name);

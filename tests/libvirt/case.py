@@ -5,7 +5,7 @@ import os
 import unittest
 
 from domain import Domain
-from host import Host
+from host import CommandError, Host
 from images import owners
 from libvirt import Libvirt
 
@@ -13,18 +13,25 @@ ROOT_ONLY = {(0, 0, 0o600)}
 
 
 class LibvirtCase(unittest.TestCase):
-    def setUp(self) -> None:
+    """One host for all tests of a class; machines of its own for each test."""
+
+    host: Host
+    libvirt: Libvirt
+
+    @classmethod
+    def setUpClass(cls) -> None:
         if os.geteuid() != 0:
-            self.fail("this test needs root: libvirtd of the system does")
-        self.host = Host()
-        self.addCleanup(self.host.stop)
-        self.host.start()
-        self.libvirt = Libvirt(self.host)
-        self.libvirt.install_hook()
-        self.libvirt.start()
+            raise AssertionError("this test needs root: libvirtd of the system does")
+        cls.host = Host()
+        cls.addClassCleanup(cls.host.stop)
+        cls.host.start()
+        cls.libvirt = Libvirt(cls.host)
+        cls.libvirt.install_hook()
+        cls.libvirt.start()
 
     def domain(self, name: str = "vm1", adopted: bool = True) -> Domain:
         domain = Domain(self.host, self.libvirt, name)
+        self.addCleanup(domain.remove)
         domain.define(adopted)
         return domain
 
@@ -32,7 +39,7 @@ class LibvirtCase(unittest.TestCase):
         domain = self.domain(name, adopted)
         try:
             domain.virsh("start")
-        except Exception as error:
+        except CommandError as error:
             raise AssertionError(f"{error}\n{domain.qemu_log()}\n{self.libvirt.log()}") from error
         return domain
 

@@ -3,7 +3,9 @@
 gives it with what its live definition says.
 """
 
+import copy
 import json
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -70,6 +72,13 @@ class Domain:
             self.host.write(f"/etc/openhook/domains/{self.uuid}.conf", "# adopted by a test\n")
         self.libvirt.virsh("define", "/dev/stdin", text=text)
 
+    def remove(self) -> None:
+        """Whatever state it is in; nothing of it is left."""
+        for words in (["destroy"], ["undefine", "--managed-save", "--snapshots-metadata",
+                                    "--checkpoints-metadata"]):
+            self.host.try_run("virsh", "-q", words[0], self.name, *words[1:])
+        shutil.rmtree(self.directory)
+
     def virsh(self, command: str, *words: str, text: str = "") -> str:
         return self.libvirt.virsh(command, self.name, *words, text=text)
 
@@ -99,7 +108,7 @@ class Domain:
         given: dict[str, str] = {}
         for grant in self.ctl("list")["grants"]:
             path = grant["path"]
-            if not grant["ended"] and path.startswith(str(self.host.images)):
+            if not grant["ended"] and path.startswith(str(self.directory.parent)):
                 given[path] = max(given.get(path, ""), grant["access"], key=len)
         return given
 
@@ -127,6 +136,33 @@ class Domain:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{difference}\n{self.story()}")
             time.sleep(0.05)
+
+    def check_covered(self) -> None:
+        """What libvirt may have forgotten: the whitelist has what the definition says, and beyond
+        that nothing but what QEMU has open."""
+        deadline = time.monotonic() + PATIENCE
+        while (wrong := self._uncovered()) is not None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{wrong}\n{self.story()}")
+            time.sleep(0.1)
+
+    def _uncovered(self) -> Optional[str]:
+        given, expected = self.whitelist(), self.expected()
+        missing = [path for path, access in expected.items()
+                   if len(given.get(path, "")) < len(access)]
+        surplus = [path for path in given if path not in expected and not self._is_held(path)]
+        if missing or surplus:
+            return f"missing: {missing}, too much: {surplus}"
+        return None
+
+    def _is_held(self, path: str) -> bool:
+        return bool(self.ctl("holders", path)["holders"])
+
+    def moved(self, host: Host, libvirt: Libvirt) -> "Domain":
+        """The same machine on the host that it was migrated to."""
+        arrived = copy.copy(self)
+        arrived.host, arrived.libvirt = host, libvirt
+        return arrived
 
     def story(self) -> str:
         """What the broker decided last."""

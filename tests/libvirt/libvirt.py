@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Optional, Sequence
 
 from host import DEADLINE, LIBVIRTD, VIRTLOGD, CommandError, Host
@@ -14,11 +15,14 @@ QEMU_CONF = 'cgroup_controllers = []\nuser = "libvirt-qemu"\ngroup = "libvirt-qe
 
 
 class Libvirt:
-    def __init__(self, host: Host, lock_manager: Optional[str] = "openhook") -> None:
+    def __init__(self, host: Host, lock_manager: Optional[str] = "openhook",
+                 host_uuid: Optional[str] = None) -> None:
         self._host = host
+        self.plugins = host.programs.parent / "lib" / "lock-driver"
         conf = QEMU_CONF + (f'lock_manager = "{lock_manager}"\n' if lock_manager else "")
         host.write("/etc/libvirt/qemu.conf", conf)
-        host.write("/etc/libvirt/libvirtd.conf", 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\n'
+        identity = f'host_uuid = "{host_uuid}"\n' if host_uuid else ""
+        host.write("/etc/libvirt/libvirtd.conf", identity + 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\n'
                    'log_outputs = "2:file:/var/log/libvirt/libvirtd.log"\n')
 
     def install_hook(self) -> None:
@@ -32,8 +36,8 @@ class Libvirt:
         self.start_daemon()
 
     def start_daemon(self) -> None:
-        plugins = self._host.programs.parent / "lib" / "lock-driver"
-        argv = ["env", f"LIBVIRT_LOCK_MANAGER_PLUGIN_DIR={plugins}", LIBVIRTD]
+        argv = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                f"LIBVIRT_LOCK_MANAGER_PLUGIN_DIR={self.plugins}", LIBVIRTD]
         with open(self._host.root / "libvirtd.err", "ab") as log:
             subprocess.Popen(self._host.wrap(argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.wait_until_ready()
@@ -69,6 +73,13 @@ class Libvirt:
     def begin(self, *words: str) -> "subprocess.Popen[str]":
         argv: Sequence[str] = self._host.wrap(["virsh", "-q", *words])
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def listen_at(self, path: Path) -> None:
+        """Takes connections from other hosts too."""
+        argv = ["socat", f"UNIX-LISTEN:{path},fork", "UNIX-CONNECT:/run/libvirt/libvirt-sock"]
+        subprocess.Popen(self._host.wrap(argv), stdin=subprocess.DEVNULL)
+        while not path.exists():
+            time.sleep(0.01)
 
     def log(self) -> str:
         texts = []

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "qemu-shim/launcher/emulator.h"
+
 namespace openhook::launcher {
 namespace {
 
@@ -97,6 +99,37 @@ TEST(LauncherOptions, WhatCannotWorkIsAUsageErrorThatSaysWhy) {
     EXPECT_EQ(std::get<EndWith>(parsed).status, 2);
     EXPECT_THAT(message, HasSubstr(row.reason));
   }
+}
+
+TEST(LauncherEmulator, ACallWithOptionsOfQemuNamesTheMachineByItsUuid) {
+  const Options options = ParseGood(
+      {"-name", "guest=vm1", "-uuid", kUuid, "-object",
+       R"({"qom-type":"secret","file":"/var/lib/libvirt/qemu/domain-1-vm1/master-key.aes"})"});
+  EXPECT_EQ(options.purpose, Purpose::kMachine);
+  EXPECT_EQ(options.socket, std::string("/run/openhook/") + kUuid + "/open.sock");
+  EXPECT_THAT(options.writable, ElementsAre("/var/lib/libvirt/qemu/domain-1-vm1"));
+  EXPECT_THAT(options.command.front(), HasSubstr("qemu-system-"));
+  EXPECT_EQ(options.command.size(), 7U);
+}
+
+TEST(LauncherEmulator, ACallWithoutAMachineIsAProbe) {
+  const Options options = ParseGood({"-S", "-no-user-config", "-machine", "none"});
+  EXPECT_EQ(options.purpose, Purpose::kProbe);
+  EXPECT_TRUE(options.socket.empty());
+}
+
+TEST(LauncherEmulator, ALinkNamesAnotherArchitecture) {
+  const auto options =
+      ParseEmulatorCall({"/usr/bin/openhook-qemu-system-aarch64", "-S", "-uuid", kUuid});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->command.front(), "qemu-system-aarch64");
+}
+
+TEST(LauncherEmulator, OptionsOfOursAreNoSuchCall) {
+  EXPECT_FALSE(ParseEmulatorCall({"openhook-qemu"}));
+  EXPECT_FALSE(ParseEmulatorCall({"openhook-qemu", "-h"}));
+  EXPECT_FALSE(ParseEmulatorCall({"openhook-qemu", "--vm", kUuid, "--", "qemu", "-S"}));
+  EXPECT_FALSE(ParseEmulatorCall({"openhook-qemu", "-S", "--", "qemu"}));
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Several machines on one host, two hosts, and many starts."""
+
+import os
+import signal
+import unittest
+from pathlib import Path
+
+import images
+from case import LibvirtCase
+from domain import Domain
+from host import Host
+from libvirt import Libvirt
+
+ROUNDS = int(os.environ.get("OPENHOOK_LIBVIRT_ROUNDS", "5"))
+
+
+class SideBySide(LibvirtCase):
+    def test_two_adopted_machines_and_one_that_is_not(self) -> None:
+        first, second = self.started("vm1"), self.started("vm2")
+        stock = self.started("vm3", adopted=False)
+        for vm in (first, second, stock):
+            data = images.make_chain(vm.directory, "data-")
+            vm.attach(data[0], "sdb")
+            vm.virsh("snapshot-create-as", "--no-metadata", "--disk-only", "s1", "--diskspec",
+                     "sdb,snapshot=no")
+            vm.virsh("blockcommit", "vda", "--active", "--pivot", "--wait", "--shallow")
+        self.check(first)
+        self.check(second)
+        self.assertEqual(stock.state(), "running")
+        self.assertFalse(set(first.whitelist()) & set(second.whitelist()))
+        self.assertNotIn("openhook-qemu", stock.qemu_log())
+        first.virsh("destroy")
+        self.check(second)
+        self.assertEqual(second.state(), "running")
+
+    def test_machines_that_are_not_adopted_do_not_notice_the_lock_driver(self) -> None:
+        stock = self.started("vm3", adopted=False)
+        stock.virsh("suspend")
+        stock.virsh("resume")
+        stock.virsh("managedsave")
+        stock.virsh("start")
+        self.libvirt.restart(signal.SIGTERM)
+        self.assertEqual(stock.state(), "running")
+        stock.virsh("destroy")
+        self.assertNotIn("openhookd", self.host.processes().values())
+
+    def test_many_starts_leave_nothing(self) -> None:
+        vm = self.domain()
+        before = self.traces(vm)
+        for _ in range(ROUNDS):
+            vm.virsh("start")
+            vm.virsh("destroy")
+            self.assertEqual(self.traces(vm), before)
+
+    def traces(self, vm: Domain) -> tuple[list[str], list[str], int]:
+        """Processes, files of the machine's run directory, descriptors of libvirtd."""
+        names = sorted(self.host.processes().values())
+        run = self.host.inside(f"/run/openhook/{vm.uuid}")
+        files = sorted(path.name for path in run.iterdir()) if run.exists() else []
+        sockets = [name for name in files if name.endswith(".sock")]
+        pid = self.libvirt.pid()
+        count = int(self.host.run("sh", "-c", f"ls /proc/{pid}/fd | wc -l"))
+        return names, sockets, count // 4  # an idle connection comes and goes
+
+
+class Delegation(LibvirtCase):
+    def test_lockd_is_asked_too_and_released_by_a_veto(self) -> None:
+        self.host.write("/etc/libvirt/qemu-openhook.conf", 'delegate = "lockd"\n')
+        self.host.run("/usr/sbin/virtlockd", "-d")
+        plugins = self.host.programs.parent / "plugins"
+        stock = "/usr/lib/x86_64-linux-gnu/libvirt/lock-driver/lockd.so"
+        self.host.run("sh", "-c", f"mkdir {plugins} && ln -s {stock} {plugins} && "
+                      f"ln -s {self.host.programs.parent}/lib/lock-driver/openhook.so {plugins}")
+        self.libvirt.plugins = Path(plugins)
+        self.libvirt.restart(signal.SIGTERM)
+        vm = self.started()
+        self.check(vm)
+        locks = self.host.run("cat", "/proc/locks")
+        self.assertIn(f":{vm.top.stat().st_ino} ", locks)
+        refused = vm.attach_refused(Path("/etc/shadow"), "sdb", kind="raw")
+        self.assertIn("openhook: ", refused)
+        self.assertNotIn(f":{os.stat('/etc/shadow').st_ino} ", self.host.run("cat", "/proc/locks"))
+        vm.virsh("snapshot-create-as", "--no-metadata", "--disk-only", "s1")
+        self.check(vm)
+
+
+class Migration(LibvirtCase):
+    def test_a_machine_moves_to_another_libvirtd(self) -> None:
+        vm = self.started()
+        self.check(vm)
+        other = Host("openhook-libvirt-dst-")
+        self.addCleanup(other.stop)
+        other.start()
+        libvirt = Libvirt(other, host_uuid="aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee")
+        libvirt.install_hook()
+        libvirt.start()
+        other.write(f"/etc/openhook/domains/{vm.uuid}.conf", "# adopted by a test\n")
+        libvirt.listen_at(self.host.root / "peer-sock")
+        vm.virsh("migrate", "--live", "--unsafe", "--p2p",
+                 f"qemu+unix:///system?socket={self.host.root}/peer-sock",
+                 "--migrateuri", "tcp://127.0.0.1:49271", "--listen-address", "127.0.0.1")
+        arrived = vm.moved(other, libvirt)
+        self.check(arrived)
+        self.assertEqual(arrived.state(), "running")
+        self.assertNotIn("openhookd", self.host.processes().values())
+
+
+if __name__ == "__main__":
+    unittest.main()
