@@ -61,7 +61,7 @@ def make_chain(name, layers=("base", "middle", "top")):
     for number, image in enumerate(chain):
         below = ["-b", chain[number - 1], "-F", "qcow2"] if number else []
         must("qemu-img", "create", "-q", "-f", "qcow2", *below, image, "16M")
-        must("qemu-io", "-f", "qcow2", "-c", f"write -q {number}M 512k", image)
+        must("qemu-io", "-f", "qcow2", "-c", f"write -q {4 * number}M 2M", image)
     return chain
 
 
@@ -102,10 +102,10 @@ class Machine:
         return json.loads(told)
 
     def write(self, target, offset=0):
-        """As the guest would: 1 MiB of the disk."""
+        """As the guest would: 2 MiB of the disk, which a slow job takes in several steps."""
         number = list(self.disks).index(target)
         must("virsh", "qemu-monitor-command", self.name, "--hmp",
-             f'qemu-io -d /machine/peripheral/virtio-disk{number}/virtio-backend "write -q {offset} {MIB}"')
+             f'qemu-io -d /machine/peripheral/virtio-disk{number}/virtio-backend "write -q {offset} {2 * MIB}"')
 
     def image(self, name):
         """A name for an image that some operation makes."""

@@ -17,7 +17,7 @@ import libvirt_routes
 import libvirtd
 from machine import Broken, Machine
 
-COLUMNS = ("stock", "helper", "owner")
+COLUMNS = ("stock", "helper", "broker", "owner")
 TABLE = {}
 
 
