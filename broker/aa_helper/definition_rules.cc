@@ -7,6 +7,7 @@
 #include <set>
 
 #include "broker/aa_helper/valid_path.h"
+#include "broker/base/canonical_path.h"
 #include "broker/base/text.h"
 
 namespace openhook::aa_helper {
@@ -64,6 +65,11 @@ void AddRulesOf(const PlannedGrant& grant, const std::string& path, std::vector<
   AddTo(rules, {path + "/", "**", Writes(grant) ? "rwkl" : "rk"});
 }
 
+bool HasName(const ctl::HostPlan& plan, const std::string& requested) {
+  return std::any_of(plan.grants.begin(), plan.grants.end(),
+                     [&](const PlannedGrant& grant) { return grant.requested == requested; });
+}
+
 bool IsHeld(const PlannedGrant& grant, const Moment& moment) {
   const Hold hold = moment.hold(grant.path);
   return hold == Hold::kForReading || hold == Hold::kForWriting;
@@ -96,6 +102,40 @@ std::vector<Rule> RulesOfEveryMachine(const std::string& name, const std::string
       {"/run/libvirt/", "**/" + quoted + "\\056pid", "rwk"},
       {"/run/libvirt/", "**/*\\056tunnelmigrate\\056dest\\056" + quoted, "rw"},
   };
+}
+
+std::vector<std::string> TakeUnreadableAsSpelled(const domain::Plan& plan,
+                                                 const domain::ForbiddenPaths& forbidden,
+                                                 ctl::HostPlan* on_host) {
+  std::vector<std::string> sentences;
+  std::vector<domain::Refusal> others;
+  for (domain::Refusal& refusal : on_host->refused) {
+    const auto clean = CanonicalPath::Parse(LexicalClean(refusal.path, "/").value_or(""));
+    const auto wanted =
+        std::find_if(plan.files.begin(), plan.files.end(), [&](const domain::WantedFile& file) {
+          return file.path == refusal.path && file.source == refusal.source;
+        });
+    const bool spelled = refusal.because == domain::Refusal::Because::kUnreadable && clean &&
+                         wanted != plan.files.end() &&
+                         !forbidden.ReasonAgainst(clean->str(), wanted->access, wanted->kind,
+                                                  {plan.name, plan.uuid, plan.short_name});
+    if (!spelled) {
+      others.push_back(std::move(refusal));
+      continue;
+    }
+    sentences.push_back(refusal.source + ": " + Quote(refusal.path) + " " + refusal.reason);
+    if (!HasName(*on_host, refusal.path)) {
+      on_host->grants.push_back({.path = clean->str(),
+                                 .requested = refusal.path,
+                                 .access = wanted->access,
+                                 .kind = wanted->kind,
+                                 .source = wanted->source,
+                                 .depth = wanted->depth,
+                                 .role = std::string(ToString(wanted->role))});
+    }
+  }
+  on_host->refused = std::move(others);
+  return sentences;
 }
 
 Result<std::vector<Rule>> RulesOfPlan(const ctl::HostPlan& plan) {

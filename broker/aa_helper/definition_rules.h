@@ -13,6 +13,8 @@
 #include "broker/aa_helper/vm_rules.h"
 #include "broker/base/result.h"
 #include "broker/ctl/host_plan.h"
+#include "broker/domain/forbidden.h"
+#include "broker/domain/plan.h"
 
 namespace openhook::aa_helper {
 
@@ -22,6 +24,12 @@ std::string DirectoryName(const std::string& name, const std::string& short_name
 
 // What every machine of that name gets. Nothing of it is an image.
 std::vector<Rule> RulesOfEveryMachine(const std::string& name, const std::string& short_name);
+
+// Images that this host's root may not look at (on NFS) are given as they are spelled, without what
+// they stand on, as libvirt's helper does. Sentences about it for people.
+std::vector<std::string> TakeUnreadableAsSpelled(const domain::Plan& plan,
+                                                 const domain::ForbiddenPaths& forbidden,
+                                                 ctl::HostPlan* on_host);
 
 // Errors: kPermission for a file that no machine may have, with libvirt's words and the reason.
 Result<std::vector<Rule>> RulesOfPlan(const ctl::HostPlan& plan);

@@ -183,7 +183,7 @@ Result<void> Helper::Change() {
   return Apply(*machine, *next);
 }
 
-Result<Helper::Machine> Helper::ReadDefinition() const {
+Result<Helper::Machine> Helper::ReadDefinition() {
   const auto xml = fs::ReadStandardInput(limits::kMaxDomainXml);
   const auto program = fs::FindProgramBeside("openhook-plan", OPENHOOK_PROGRAM_DIRECTORY);
   const auto forbidden = Forbidden();
@@ -200,6 +200,9 @@ Result<Helper::Machine> Helper::ReadDefinition() const {
     return tl::make_unexpected(checked.error());
   }
   ctl::HostPlan on_host = ctl::PlanOnHost(*plan, *forbidden);
+  for (const std::string& sentence : TakeUnreadableAsSpelled(*plan, *forbidden, &on_host)) {
+    Warn(sentence);
+  }
   return Machine{std::move(*plan), std::move(on_host)};
 }
 

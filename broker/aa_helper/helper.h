@@ -48,7 +48,7 @@ class Helper {
   Result<void> Load();
   Result<void> Unload();
   Result<void> Change();
-  Result<Machine> ReadDefinition() const;
+  Result<Machine> ReadDefinition();
   Result<void> CheckMachine(const domain::Plan& plan) const;
   Result<domain::ForbiddenPaths> Forbidden() const;
   Result<std::vector<Rule>> DefinitionRules(const Machine& machine) const;

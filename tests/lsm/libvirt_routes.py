@@ -15,6 +15,7 @@ from machine import Broken
 SOURCE = pathlib.Path(os.environ["OPENHOOK_SOURCE"])
 BUILD = pathlib.Path(os.environ["OPENHOOK_BUILD"])
 PROFILES = pathlib.Path("/etc/apparmor.d")
+VIRT_AA_HELPER = "/usr/lib/libvirt/virt-aa-helper"
 
 
 class Route:
@@ -66,9 +67,14 @@ class Helper(Route):
 
     def undo(self):
         must(SOURCE / "policy/install/divert-aa-helper", "restore")
+        assert "openhook" not in must(VIRT_AA_HELPER, "--help"), "libvirt's own helper is back"
 
     def check(self, vm):
         compare(vm, self.known(vm))
+        # A running QEMU would be unconfined.
+        libvirtd.run(VIRT_AA_HELPER, "-R", "-u", vm.profile)
+        if vm.allowed("/dev/null") is None:
+            raise Broken("the profile of a running VM can be removed")
 
     @staticmethod
     def known(vm):

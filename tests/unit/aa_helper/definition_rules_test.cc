@@ -88,6 +88,36 @@ TEST(DefinitionRules, AFileOfTheHostsRefusesTheWholeDefinition) {
   EXPECT_THAT(RulesOfPlan(plan).error().context, HasSubstr("/root/x: skipped restricted file"));
 }
 
+TEST(DefinitionRules, WhatRootMayNotLookAtIsGivenAsItIsSpelled) {
+  domain::Plan plan;
+  plan.files = {{.path = "/nfs//a.qcow2",
+                 .access = Access::kReadWrite,
+                 .source = "disk vda",
+                 .role = domain::Role::kImage},
+                {.path = "/root/b", .source = "disk vdb"}};
+  ctl::HostPlan on_host;
+  on_host.refused = {
+      {"/nfs//a.qcow2", "disk vda", "cannot be looked at", domain::Refusal::Because::kUnreadable},
+      {"/root/b", "disk vdb", "cannot be looked at", domain::Refusal::Because::kUnreadable}};
+  const auto told = TakeUnreadableAsSpelled(plan, domain::ForbiddenPaths::Default(), &on_host);
+  EXPECT_THAT(told, ElementsAre("disk vda: '/nfs//a.qcow2' cannot be looked at"));
+  ASSERT_EQ(on_host.refused.size(), 1U);
+  EXPECT_EQ(on_host.refused.front().path, "/root/b");
+  on_host.refused.clear();
+  EXPECT_THAT(Lines(*RulesOfPlan(on_host)), ElementsAre("/nfs/a.qcow2 rwk"));
+}
+
+TEST(DefinitionRules, AnImageWhoseHeaderCannotBeReadIsGivenAlone) {
+  domain::Plan plan;
+  plan.files = {{.path = "/srv/a", .access = Access::kReadWrite, .source = "disk vda"}};
+  ctl::HostPlan on_host;
+  on_host.grants = {Image("/srv/a", 0)};
+  on_host.refused = {{"/srv/a", "disk vda", "has a chain that cannot be planned",
+                      domain::Refusal::Because::kUnreadable}};
+  TakeUnreadableAsSpelled(plan, domain::ForbiddenPaths::Default(), &on_host);
+  EXPECT_THAT(Lines(*RulesOfPlan(on_host)), ElementsAre("/srv/a rwk"));
+}
+
 TEST(DefinitionRules, OfEveryMachineAreTheOriginals) {
   EXPECT_THAT(
       Lines(RulesOfEveryMachine("a_name_of_more_than_twenty_bytes", "")),
