@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::string_view kAllBelow = "/{,**}";
 constexpr std::string_view kBadNameBytes = "/[]{}?^,\"*";
+// As libvirt formats it.
+constexpr std::string_view kContainer = "<domain type='lxc'";
 constexpr std::size_t kListBytes = std::size_t{1} << 20;
 // What libvirtd appends of its own directories, for a save, a dump, a picture of the screen.
 constexpr const char* kForbidden = R"(default
@@ -191,6 +193,11 @@ Result<Helper::Machine> Helper::ReadDefinition() {
     return tl::make_unexpected((!xml       ? xml.error()
                                 : !program ? program.error()
                                            : forbidden.error()));
+  }
+  if (xml->starts_with(kContainer)) {
+    return Fail(ErrorCode::kUnsupported,
+                "containers are confined by libvirt's own helper; put it back with "
+                "'divert-aa-helper restore'");
   }
   auto plan = plan::RunPlanner({.program = *program}, *xml);
   if (!plan) {

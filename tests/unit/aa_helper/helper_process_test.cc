@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -34,13 +35,14 @@ class HelperProcess : public testing::Test {
 
   Outcome Run(const std::string& options, const std::string& disk) const {
     const std::string file = directory_ + "/vm.xml";
-    std::ofstream(file) << "<domain type='kvm'><name>vm1</name>"
-                           "<uuid>11111111-2222-3333-4444-555555555555</uuid>"
-                           "<memory>65536</memory><os><type arch='x86_64'>hvm</type></os><devices>"
-                           "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-                           "<source file='" +
-                               disk + "'/><target dev='vda'/>" + more_ +
-                               "</disk></devices></domain>";
+    std::ofstream(file)
+        << "<domain type='" + type_ +
+               "'><name>vm1</name>"
+               "<uuid>11111111-2222-3333-4444-555555555555</uuid>"
+               "<memory>65536</memory><os><type arch='x86_64'>hvm</type></os><devices>"
+               "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+               "<source file='" +
+               disk + "'/><target dev='vda'/>" + more_ + "</disk></devices></domain>";
     FILE* helper = ::popen(
         (std::string(AA_HELPER_PROGRAM) + " " + options + " < " + file + " 2>&1").c_str(), "r");
     Outcome outcome;
@@ -56,6 +58,7 @@ class HelperProcess : public testing::Test {
   }
 
   std::string directory_;
+  std::string type_ = "kvm";
   std::string more_;
 };
 
@@ -102,6 +105,13 @@ TEST_F(HelperProcess, ARelativeFileIsSkippedWithAWarning) {
   const Outcome outcome = Dry(directory_ + "/a.img", "-F a.img");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.told, HasSubstr("skipped non-absolute path"));
+}
+
+TEST_F(HelperProcess, AContainerIsNotForIt) {
+  type_ = "lxc";
+  const Outcome outcome = Dry(directory_ + "/a.img");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.told, HasSubstr("divert-aa-helper restore"));
 }
 
 TEST_F(HelperProcess, AnotherMachinesDefinitionIsRefused) {

@@ -3,6 +3,7 @@
 #include "broker/aa_helper/profile_files.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
