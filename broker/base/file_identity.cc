@@ -22,7 +22,11 @@ std::string_view ToString(FileKind kind) {
   return "other";
 }
 
-FileKey KeyOf(const FileIdentity& file) { return {file.kind, file.dev, file.ino}; }
+// A device has many nodes: libvirt gives each QEMU a /dev of its own.
+FileKey KeyOf(const FileIdentity& file) {
+  const bool device = file.kind == FileKind::kBlock || file.kind == FileKind::kCharacter;
+  return device ? FileKey{file.kind, 0, file.rdev} : FileKey{file.kind, file.dev, file.ino};
+}
 
 bool SameFile(const FileIdentity& pinned, const FileIdentity& now) {
   if (pinned.kind != now.kind || pinned.dev != now.dev || pinned.ino != now.ino ||

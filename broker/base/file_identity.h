@@ -43,11 +43,11 @@ struct FileIdentity {
 };
 
 // What tells the files that are there at one moment apart, whichever mount they were opened
-// through.
+// through, and devices whichever node.
 struct FileKey {
   FileKind kind = FileKind::kOther;
   std::uint64_t dev = 0;
-  std::uint64_t ino = 0;
+  std::uint64_t ino = 0;  // of a device its number
   auto operator<=>(const FileKey&) const = default;
 };
 FileKey KeyOf(const FileIdentity& file);

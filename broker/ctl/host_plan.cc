@@ -22,6 +22,7 @@ namespace {
 using domain::Below;
 using domain::Kind;
 using domain::WantedFile;
+using Because = domain::Refusal::Because;
 
 Kind KindOf(const FileIdentity& identity, Kind planned) {
   switch (identity.kind) {
@@ -132,7 +133,8 @@ class Resolver {
       return true;
     }
     if (resolved.error().code != ErrorCode::kNotFound) {
-      return Refuse(*grant, "cannot be looked at: " + resolved.error().Message());
+      return Refuse(*grant, "cannot be looked at: " + resolved.error().Message(),
+                    Because::kUnreadable);
     }
     return PlaceAbsent(grant);
   }
@@ -171,8 +173,9 @@ class Resolver {
     return true;
   }
 
-  bool Refuse(const PlannedGrant& grant, std::string reason) {
-    host_.refused.push_back({grant.requested, grant.source, std::move(reason)});
+  bool Refuse(const PlannedGrant& grant, std::string reason,
+              Because because = Because::kForbidden) {
+    host_.refused.push_back({grant.requested, grant.source, std::move(reason), because});
     return false;
   }
 
@@ -185,7 +188,8 @@ class Resolver {
         });
     const auto below = ReadBelow(file, named ? DataFile::kNamed : DataFile::kInHeader);
     if (!below) {
-      Refuse(image, "has a chain that cannot be planned: " + below.error().Message());
+      Refuse(image, "has a chain that cannot be planned: " + below.error().Message(),
+             Because::kUnreadable);
       return;
     }
     for (const PlannedGrant& part : below->grants) {

@@ -78,11 +78,16 @@ struct NetworkTarget {
   std::uint32_t depth = 0;
 };
 
-// What cannot be a grant, whatever the host says.
+// What cannot be a grant.
 struct Refusal {
+  enum class Because : std::uint8_t {
+    kForbidden,   // whatever the host says
+    kUnreadable,  // it, or what it stands on, could not be looked at
+  };
   std::string path;
   std::string source;
   std::string reason;
+  Because because = Because::kForbidden;
 };
 
 struct Plan {

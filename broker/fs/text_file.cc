@@ -80,7 +80,11 @@ Result<void> ReplaceTextFile(const std::string& path, std::string_view text, mod
   return SyncDirectory(DirectoryOf(path));
 }
 
-Result<UniqueFd> LockAlone(const std::string& path) {
+namespace {
+
+enum class Patience : std::uint8_t { kNone, kEndless };
+
+Result<UniqueFd> Lock(const std::string& path, Patience patience) {
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
   struct flock whole{};
   whole.l_type = F_WRLCK;
@@ -88,10 +92,19 @@ Result<UniqueFd> LockAlone(const std::string& path) {
   if (!file.IsValid()) {
     return FailErrno(errno, "cannot open the lock " + Quote(path));
   }
-  if (::fcntl(file.Get(), F_OFD_SETLK, &whole) != 0) {
-    return Fail(ErrorCode::kConflict, "another process holds the lock " + Quote(path));
+  const int command = patience == Patience::kNone ? F_OFD_SETLK : F_OFD_SETLKW;
+  while (::fcntl(file.Get(), command, &whole) != 0) {
+    if (errno != EINTR) {
+      return Fail(ErrorCode::kConflict, "another process holds the lock " + Quote(path));
+    }
   }
   return file;
 }
+
+}  // namespace
+
+Result<UniqueFd> LockAlone(const std::string& path) { return Lock(path, Patience::kNone); }
+
+Result<UniqueFd> LockInTurn(const std::string& path) { return Lock(path, Patience::kEndless); }
 
 }  // namespace openhook::fs

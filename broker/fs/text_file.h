@@ -26,6 +26,8 @@ Result<void> ReplaceTextFile(const std::string& path, std::string_view text, mod
 // Holds a lock on the file `path`, which is made, as long as the descriptor is open. Errors:
 // kConflict when another process has it.
 Result<UniqueFd> LockAlone(const std::string& path);
+// The same, and waits until nobody else has it.
+Result<UniqueFd> LockInTurn(const std::string& path);
 
 }  // namespace openhook::fs
 

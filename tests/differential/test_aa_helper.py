@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""openhookctl plan beside libvirt's own AppArmor helper, on the same definitions.
+"""openhookctl plan and openhook-aa-helper beside libvirt's own AppArmor helper, on the same
+definitions.
 
-What the helper grants, the plan grants with at least the same access, or EXPLAINED says why not.
+What the helper grants, ours grant with at least the same access, or EXPLAINED and NOT_IN_OURS say
+why not.
 """
 
 import json
@@ -12,12 +14,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from definitions import DEFINITIONS, UUID, make_files
+from definitions import DEFINITIONS, UUID, definition, disk, make_files
 
 EXPECTED = Path(__file__).with_name("expected.txt")
 
 HELPER = "/usr/lib/libvirt/virt-aa-helper"
 CTL = os.environ["OPENHOOK_BUILD"] + "/bin/openhookctl"
+OURS = os.environ["OPENHOOK_BUILD"] + "/bin/openhook-aa-helper"
 
 # Rules of the helper for which a plan has nothing, and the reason.
 EXPLAINED: dict[str, str] = {
@@ -38,6 +41,19 @@ EXPLAINED_FOR: dict[str, dict[str, str]] = {
     "virtio interface": {"/dev/vhost-net": "a user mode network has no in-kernel back end"},
     "vhost-user interface": {"/dev/vhost-net": "another process is the back end"},
     "vdpa interface": {"/dev/vhost-net": "the device is the back end"},
+}
+
+# Rules of the original that openhook-aa-helper does not have, by definition, and the reason.
+NOT_IN_OURS: dict[str, dict[str, str]] = {
+    "pci device": {"/dev/vfio/[0-9]*": "every group of the host; ours has the device's own, where there is one"},
+    "mdev": {"/dev/vfio/[0-9]*": "every group of the host; ours has the device's own, where there is one"},
+    **EXPLAINED_FOR,
+}
+# Command lines of which the original says yes, and ours no, and the reason.
+REFUSED_BY_OURS = {
+    "/root/x.img": "it is root's",
+    "/dev/mem": "it is the host's memory",
+    "/srv/.ssh/id_rsa": "it holds a person's keys",
 }
 
 RULE = re.compile(r'^\s*(?P<deny>deny )?"(?P<path>[^"]*)" (?P<access>[a-zRk]+),$')
@@ -63,10 +79,13 @@ class AaHelper(unittest.TestCase):
     def tearDownClass(cls) -> None:
         cls.temporary.cleanup()
 
-    def helper(self, xml: str) -> list[tuple[str, str]]:
+    def call(self, helper: str, xml: str, *words: str) -> subprocess.CompletedProcess:
+        return subprocess.run([helper, *(words or ("-r", "-d", "-u", f"libvirt-{UUID}"))], input=xml,
+                              text=True, capture_output=True, check=False)
+
+    def helper(self, xml: str, helper: str = HELPER) -> list[tuple[str, str]]:
         """Paths and letters that the helper allows."""
-        run = subprocess.run([HELPER, "-r", "-d", "-u", f"libvirt-{UUID}"], input=xml, text=True,
-                             capture_output=True, check=False)
+        run = self.call(helper, xml)
         self.assertEqual(run.returncode, 0, run.stderr)
         # A dry run speaks on standard error.
         rules = [RULE.match(line) for line in (run.stdout + run.stderr).splitlines()]
@@ -120,6 +139,65 @@ class AaHelper(unittest.TestCase):
         for name, text in DEFINITIONS.items():
             with self.subTest(definition=name):
                 self.assertEqual(self.lines(text.replace("DIR", str(self.directory))), written[name])
+
+    def test_ours_gives_what_the_original_gives_or_it_is_explained(self) -> None:
+        compared = 0
+        for name, text in DEFINITIONS.items():
+            xml = text.replace("DIR", str(self.directory))
+            ours = dict(self.helper(xml, OURS))
+            for path, access in self.helper(xml):
+                if path in NOT_IN_OURS.get(name, {}):
+                    continue
+                # What is in a directory, or in a file's name, may be a wider pattern in ours.
+                wider = [path, re.sub(r"\{,\*\}$", "**", path), re.sub(r"/\*?$", "/{,*}", path)]
+                given = next((ours[one] for one in wider if one in ours), None)
+                compared += 1
+                with self.subTest(definition=name, path=path):
+                    self.assertIsNotNone(given)
+                    self.assertLessEqual(set(access), set(given or ""))
+        self.assertGreater(compared, 5 * len(DEFINITIONS))
+
+    def test_ours_never_gives_an_image_for_writing_that_the_original_gives_for_reading(self) -> None:
+        for name, text in DEFINITIONS.items():
+            xml = text.replace("DIR", str(self.directory))
+            ours = dict(self.helper(xml, OURS))
+            original: dict[str, str] = {}
+            for path, access in self.helper(xml):
+                original[path] = original.get(path, "") + access
+            for path, access in original.items():
+                with self.subTest(definition=name, path=path):
+                    self.assertEqual("w" in ours.get(path, access), "w" in access)
+
+    def test_ours_ends_as_the_original(self) -> None:
+        """Exit status, and whether anything is said, of every way to call it dry."""
+        name = f"libvirt-{UUID}"
+        plain = DEFINITIONS["raw disk"].replace("DIR", str(self.directory))
+        host = plain.replace(f"{self.directory}/raw.img", "/etc/passwd")
+        calls = [
+            (plain, "--help"), (plain, "-d"), (plain, "-d", "-r"), (plain, "-x"), (plain, "-r", "-u"),
+            ("", "-r", "-d", "-u", name), ("junk", "-r", "-d", "-u", name), (host, "-r", "-d", "-u", name),
+            (plain, "-r", "-d", "-u", "foo"), (plain, "-r", "-d", "-u", UUID), (plain, "-r", "-d", "-u", name[:-1] + "6"),
+            (plain, "-c", "-d", "-u", name), (plain, "--create", "--dryrun", "--uuid", name),
+            (plain, "-r", "-d", "-u", name, "-F", f"{self.directory}/kernel"),
+            (plain, "-r", "-d", "-u", name, "-f", f"{self.directory}/kernel"),
+            (plain, "-r", "-d", "-u", name, "-F", "relative"), (plain, "-r", "-d", "-u", name, "-F", "/etc/passwd"),
+            (plain, "-r", "-d", "-u", name, "-f", "/boot/vmlinuz"), (plain, "-r", "-d", "-u", name, "more"),
+            (plain, "-D", "-d", "-u", name), (plain, "-R", "-d", "-u", name), (plain, "-a", "-d", "-u", name),
+        ]
+        for xml, *words in calls:
+            with self.subTest(words=words):
+                original, ours = self.call(HELPER, xml, *words), self.call(OURS, xml, *words)
+                self.assertEqual(ours.returncode, original.returncode, ours.stderr)
+                self.assertEqual(bool(ours.stdout + ours.stderr), bool(original.stdout + original.stderr))
+
+    def test_ours_refuses_more_than_the_original_for_a_reason(self) -> None:
+        for path, reason in REFUSED_BY_OURS.items():
+            xml = definition(disk(path))
+            with self.subTest(path=path):
+                self.assertEqual(self.call(HELPER, xml).returncode, 0)
+                ours = self.call(OURS, xml)
+                self.assertEqual(ours.returncode, 1)
+                self.assertIn(reason, ours.stderr)
 
     def test_backing_images_and_firmware_are_never_more_than_read(self) -> None:
         xml = DEFINITIONS["chain of three"].replace("DIR", str(self.directory))

@@ -61,7 +61,7 @@ def make_chain(name, layers=("base", "middle", "top")):
     for number, image in enumerate(chain):
         below = ["-b", chain[number - 1], "-F", "qcow2"] if number else []
         must("qemu-img", "create", "-q", "-f", "qcow2", *below, image, "16M")
-        must("qemu-io", "-f", "qcow2", "-c", f"write -q {number}M 512k", image)
+        must("qemu-io", "-f", "qcow2", "-c", f"write -q {4 * number}M 2M", image)
     return chain
 
 
@@ -96,16 +96,23 @@ class Machine:
             raise Broken(f"virsh {verb}: {told.strip()}")
         return told
 
+    def start(self, *words):
+        """Confined, or the rest would show nothing."""
+        self.virsh("start", *words)
+        pid = int(pathlib.Path(f"/run/libvirt/qemu/{self.name}.pid").read_text())
+        if apparmor.label_of(pid) != f"{self.profile} (enforce)":
+            raise Broken(f"QEMU is in the profile {apparmor.label_of(pid)}")
+
     def monitor(self, command, **arguments):
         told = must("virsh", "qemu-monitor-command", self.name,
                     json.dumps({"execute": command, "arguments": arguments}))
         return json.loads(told)
 
     def write(self, target, offset=0):
-        """As the guest would: 1 MiB of the disk."""
+        """As the guest would: 2 MiB of the disk, which a slow job takes in several steps."""
         number = list(self.disks).index(target)
         must("virsh", "qemu-monitor-command", self.name, "--hmp",
-             f'qemu-io -d /machine/peripheral/virtio-disk{number}/virtio-backend "write -q {offset} {MIB}"')
+             f'qemu-io -d /machine/peripheral/virtio-disk{number}/virtio-backend "write -q {offset} {2 * MIB}"')
 
     def image(self, name):
         """A name for an image that some operation makes."""
@@ -175,6 +182,15 @@ class Machine:
     def expect_chain(self, target, *images):
         self.within(lambda: self.chain(target) == list(images),
                     lambda: f"libvirt's chain of {target} is {[one.name for one in self.chain(target)]}")
+
+    def expect_tap(self):
+        """The macvtap device that libvirt opened: the kernel asks again when QEMU first uses it."""
+        (interface,) = self.live().iter("interface")
+        name = interface.find("target").get("dev")
+        index = pathlib.Path(f"/sys/class/net/{name}/ifindex").read_text().strip()
+        access = self.allowed(f"/dev/tap{index}")
+        if not {"r", "w"} <= set(access):
+            raise Broken(f"the kernel gives /dev/tap{index} '{access}'")
 
     def expect_settled(self):
         """No operation runs: the kernel gives the active images for writing, what is below for

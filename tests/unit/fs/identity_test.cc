@@ -90,6 +90,17 @@ TEST(CheckSameInode, SeesAnotherFile) {
   EXPECT_EQ(CheckSameInode(other, pinned).error().code, ErrorCode::kConflict);
 }
 
+// libvirt gives each QEMU a /dev of its own.
+TEST(KeyOf, ADeviceIsOneByAnyOfItsNodes) {
+  const FileIdentity node{.kind = FileKind::kCharacter, .dev = 5, .ino = 1, .rdev = 77};
+  FileIdentity other = {.kind = FileKind::kCharacter, .dev = 6, .ino = 2, .rdev = 77};
+  EXPECT_EQ(KeyOf(node), KeyOf(other));
+  other.rdev = 78;
+  EXPECT_NE(KeyOf(node), KeyOf(other));
+  const FileIdentity file{.kind = FileKind::kRegular, .dev = 5, .ino = 1};
+  EXPECT_NE(KeyOf(file), KeyOf({.kind = FileKind::kRegular, .dev = 5, .ino = 2}));
+}
+
 TEST(BootId, LooksLikeAUuid) {
   const auto id = BootId();
   ASSERT_TRUE(id);
