@@ -67,7 +67,7 @@ void AskOnce(const Asking& asking, const AskedName& name, FileJobKind kind, labe
   if (auto answer = AnswerAtOnce(decision)) {
     return done(WithLeases(std::move(*answer), std::move(leases)));
   }
-  if (auto refused = RefuseByLabel(*asking.peer, decision, uses)) {
+  if (auto refused = RefuseByLabel(asking, decision, uses)) {
     return done(WithLeases(std::move(*refused), std::move(leases)));
   }
   const DecidedJob job(decision, kind, nullptr);
@@ -92,7 +92,7 @@ void Open(const Asking& asking, const AskedName& name, const OpenIntent& intent,
   if (auto answer = AnswerAtOnce(decision)) {
     return done(WithLeases(std::move(*answer), LeasesOf(decision)));
   }
-  if (auto refused = RefuseByLabel(*asking.peer, decision, UsesOf(intent))) {
+  if (auto refused = RefuseByLabel(asking, decision, UsesOf(intent))) {
     return done(WithLeases(std::move(*refused), LeasesOf(decision)));
   }
   if (intent.access != Access::kRead && decision.step == Step::kUseExisting) {

@@ -47,17 +47,16 @@ FileUses UsesOf(const whitelist::AskedAccess& asked) {
   return uses;
 }
 
-std::optional<Answer> RefuseByLabel(const label::PeerLabel& peer, const Decision& decision,
-                                    FileUses uses) {
+std::optional<Answer> RefuseByLabel(const Asking& asking, const Decision& decision, FileUses uses) {
   if (uses.Empty()) {
     return std::nullopt;
   }
   if (decision.step == Step::kUseExisting) {
-    return AnswerTo(peer.MayUse(decision.entry->path.str(), uses));
+    return AnswerTo(asking.peer->MayUse(decision.entry->path.str(), uses));
   }
-  if (decision.step == Step::kCreate) {
+  if (decision.step == Step::kCreate && asking.broker->kernel_step() == nullptr) {
     uses.Add(FileUse::kCreate);
-    return AnswerTo(peer.MayUse(decision.path, uses));
+    return AnswerTo(asking.peer->MayUse(decision.path, uses));
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 
 #include "broker/base/open_intent.h"
 #include "broker/server/answer.h"
+#include "broker/server/file_service.h"
 #include "broker/whitelist/decide.h"
 #include "policy/label/label.h"
 
@@ -20,9 +21,10 @@ label::FileUses UsesOf(const OpenIntent& intent);
 label::FileUses UsesOf(const whitelist::AskedAccess& asked);
 
 // `decision` allows. Nothing when the peer may; a decision that leads to no file, or a request that
-// uses none, is nobody's business.
-std::optional<Answer> RefuseByLabel(const label::PeerLabel& peer,
-                                    const whitelist::Decision& decision, label::FileUses uses);
+// uses none, is nobody's business. Nor is a file that is to be made, where the profile is kept in
+// step: its rule is loaded before it is delivered.
+std::optional<Answer> RefuseByLabel(const Asking& asking, const whitelist::Decision& decision,
+                                    label::FileUses uses);
 
 }  // namespace openhook::server
 

@@ -42,7 +42,7 @@ std::optional<Answer> OpenCall::AnswerIfChanged(const Decision& now) const {
   if (auto confirmed = peer_->Confirm(); !confirmed) {
     return Denied(Rule::kLabelDenies, confirmed.error().Message());
   }
-  return RefuseByLabel(*peer_, now, UsesOf(intent_));
+  return RefuseByLabel({broker_, peer_}, now, UsesOf(intent_));
 }
 
 bool OpenCall::MeansMaking(const Decision& decision, const OpenIntent& intent,
@@ -118,7 +118,7 @@ void OpenCall::TakeLook(FileResult result) {
 void OpenCall::Make(const Decision& decision) {
   Decision make = decision;
   make.step = Step::kCreate;
-  if (auto refused = RefuseByLabel(*peer_, make, UsesOf(intent_))) {
+  if (auto refused = RefuseByLabel({broker_, peer_}, make, UsesOf(intent_))) {
     return Finish(std::move(*refused));
   }
   const auto name = CanonicalPath::Parse(decision.path);

@@ -111,6 +111,13 @@ Chosen Choose(const Wanted& wanted, const KernelFacts& facts) {
     case Module::kNone:
       break;
   }
+  if (!facts.unreadable.empty() && !wanted.unchecked) {
+    return Fail(ErrorCode::kUnavailable,
+                "cannot tell which security module is in force, because " +
+                    Quote(facts.unreadable) +
+                    " may not be read from here; allow that in openhookd's profile, or say with "
+                    "--peer-label unchecked that labels are not to be checked");
+  }
   if (wanted.peer_label) {
     return Fail(ErrorCode::kUnsupported,
                 "--peer-label " + Quote(*wanted.peer_label) +

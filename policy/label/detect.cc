@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 
 #include "policy/label/peer_process.h"
@@ -17,8 +18,13 @@ namespace openhook::label {
 
 namespace {
 
-std::optional<std::string> ContentOf(const char* path) {
+// A file that is there and may not be read says nothing about the module, and is noted: where
+// openhookd's own profile hides these files, AppArmor must not pass for absent.
+std::optional<std::string> ContentOf(const char* path, std::string* unreadable) {
   const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file.IsValid() && errno != ENOENT && errno != ENOTDIR) {
+    *unreadable = path;
+  }
   std::array<char, 1024> buffer{};
   const ssize_t bytes = file.IsValid() ? ::read(file.Get(), buffer.data(), buffer.size()) : -1;
   if (bytes < 0) {
@@ -62,11 +68,11 @@ void ProbeSockets(KernelFacts* facts) {
 
 KernelFacts ReadKernelFacts() {
   KernelFacts facts;
-  facts.lsm = ContentOf("/sys/kernel/security/lsm");
-  facts.apparmor_enabled = ContentOf("/sys/module/apparmor/parameters/enabled");
-  facts.selinux_enforce = ContentOf("/sys/fs/selinux/enforce");
+  facts.lsm = ContentOf("/sys/kernel/security/lsm", &facts.unreadable);
+  facts.apparmor_enabled = ContentOf("/sys/module/apparmor/parameters/enabled", &facts.unreadable);
+  facts.selinux_enforce = ContentOf("/sys/fs/selinux/enforce", &facts.unreadable);
   facts.apparmor_answers = AppArmorAnswers();
-  facts.own_label = ContentOf("/proc/self/attr/current").value_or("");
+  facts.own_label = ContentOf("/proc/self/attr/current", &facts.unreadable).value_or("");
   ProbeSockets(&facts);
   return facts;
 }

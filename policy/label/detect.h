@@ -22,6 +22,7 @@ struct KernelFacts {
   bool socket_labels = false;                   // SO_PEERSEC works on Unix sockets
   bool peer_pidfds = false;                     // SO_PEERPIDFD
   std::string own_label;                        // of this process; empty: none
+  std::string unreadable;  // one of these files that is there, but may not be read; empty: none
 };
 
 KernelFacts ReadKernelFacts();

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 
+
 # What any dynamically linked program and a Python client need, and no image.
 PROGRAM = """
   /usr/** mrix, /lib/** mr, /lib64/** mr, /etc/** r, /proc/** r, /sys/** r, /dev/null rw,
@@ -56,5 +57,5 @@ def allowed(profile, path):
         return None
     finally:
         os.close(kernel)
-    bits = int(words[words.index("allow") + 1], 16)
-    return "".join(letter for letter, bit in ACCESS.items() if bits & bit)
+    allow, deny = (int(words[words.index(word) + 1], 16) for word in ("allow", "deny"))
+    return "".join(letter for letter, bit in ACCESS.items() if allow & ~deny & bit)

@@ -61,13 +61,16 @@ class Broker:
 
     def start(self) -> None:
         """Starts openhookd and returns when it accepts connections."""
-        argv = [settings.program("openhookd"), "--vm", self.vm]
-        argv += ["--state-dir", str(self._workspace.state), "--run-dir", str(self._workspace.run)]
-        # QEMU runs without a profile here, on hosts with AppArmor too.
-        argv += ["--vm-user", str(settings.VM_UID), "--peer-label", "unchecked"]
+        argv = [settings.program("openhookd"), *self.arguments()]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_ready(time.monotonic() + settings.DEADLINE)
+
+    def arguments(self) -> list[str]:
+        argv = ["--vm", self.vm, "--vm-user", str(settings.VM_UID)]
+        argv += ["--state-dir", str(self._workspace.state), "--run-dir", str(self._workspace.run)]
+        # QEMU runs without a profile here, on hosts with AppArmor too.
+        return [*argv, "--peer-label", "unchecked"]
 
     def _wait_ready(self, deadline: float) -> None:
         assert self._process is not None

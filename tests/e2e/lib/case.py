@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from lib import images
-from lib.access import make_access
+from lib.access import Access, make_access
 from lib.images import Chain
 from lib.qemu import BlockProcess, Options, Qemu
 from lib.workspace import Workspace
@@ -21,11 +21,17 @@ class EndToEndCase(unittest.TestCase):
     def setUp(self) -> None:
         if os.geteuid() != 0:
             self.fail("this test needs root: it owns images that QEMU's user may not open")
-        self.workspace = Workspace()
+        self.workspace = self.new_workspace()
         self.addCleanup(self.workspace.remove)
-        self.access = make_access(self.workspace)
+        self.access = self.new_access()
         self.addCleanup(self.access.stop)
         self.access.start()
+
+    def new_workspace(self) -> Workspace:
+        return Workspace()
+
+    def new_access(self) -> Access:
+        return make_access(self.workspace)
 
     def image(self, name: str) -> Path:
         return self.workspace.images / name

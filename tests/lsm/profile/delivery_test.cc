@@ -101,16 +101,20 @@ TEST_F(Delivery, AVmGetsItsDiskWithLocksAndTruncationAndNothingElse) {
       kDenied);
 }
 
-// The broker's word is not enough: what it hands to a process in another VM's profile is dropped.
+// The broker's word is not enough. It refuses such a process; when it does not, what it hands to a
+// process in another VM's profile is dropped.
 TEST_F(Delivery, TheKernelDropsADescriptorThatTheReceiversProfileDoesNotName) {
   constexpr char kOther[] = "libvirt-22222222-2222-4333-8444-555555555555";
   ASSERT_EQ(Parse("-r", std::string("#include <tunables/global>\nprofile ") + kOther +
                             " flags=(attach_disconnected) {\n  #include <abstractions/base>\n"
                             "  network unix,\n}\n"),
             0);
-  EXPECT_EQ(
-      InProfile(kOther, [&] { return OpenOnce(host_.OpenSocket(), ReadWriteRequest(disk_)); }),
-      kNoDescriptor);
+  const auto ask = [&] { return OpenOnce(host_.OpenSocket(), ReadWriteRequest(disk_)); };
+  EXPECT_EQ(InProfile(kOther, ask), kNoAnswer);
+  host_.KillBroker();
+  host_.StartBroker({"--peer-label", "unchecked"});
+  ASSERT_TRUE(host_.AwaitInStep());
+  EXPECT_EQ(InProfile(kOther, ask), kNoDescriptor);
 }
 
 TEST_F(Delivery, AFileThatTheVmMakesArrivesAndIsInTheProfile) {

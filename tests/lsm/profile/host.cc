@@ -79,9 +79,11 @@ void Host::StartLoader() {
   loader_ = Spawn({"/usr/sbin/openhook-loader", "--vm", kVm, "--name", "lab"});
 }
 
-void Host::StartBroker() {
-  broker_ = Spawn({"/usr/sbin/openhookd", "--vm", kVm, "--vm-user", std::to_string(kVmUid),
-                   "--profile", "apparmor"});
+void Host::StartBroker(const std::vector<std::string>& more_words) {
+  std::vector<std::string> words{"/usr/sbin/openhookd",  "--vm",      kVm,       "--vm-user",
+                                 std::to_string(kVmUid), "--profile", "apparmor"};
+  words.insert(words.end(), more_words.begin(), more_words.end());
+  broker_ = Spawn(std::move(words));
 }
 
 void Host::KillLoader() { End(&loader_, SIGKILL); }

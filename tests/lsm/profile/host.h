@@ -32,7 +32,7 @@ class Host {
   Host& operator=(const Host&) = delete;
 
   void StartLoader();
-  void StartBroker();
+  void StartBroker(const std::vector<std::string>& more_words = {});
   void KillLoader();
   void KillBroker();
   // Until openhookctl status would say so.

@@ -12,12 +12,13 @@ using ::testing::HasSubstr;
 
 constexpr const char* kVm = "11111111-2222-4333-8444-555555555555";
 
-KernelFacts Bare() { return {"lockdown,capability,landlock", "N", {}, false, false, true, ""}; }
+KernelFacts Bare() { return {"lockdown,capability,landlock", "N", {}, false, false, true, "", ""}; }
 KernelFacts WithAppArmor() {
-  return {"lockdown,capability,landlock,apparmor", "Y", {}, true, false, true, "unconfined"};
+  return {"lockdown,capability,landlock,apparmor", "Y", {}, true, false, true, "unconfined", ""};
 }
 KernelFacts WithSelinux() {
-  return {"lockdown,capability,selinux", {}, "1", false, true, true, "system_u:system_r:init_t:s0"};
+  return {"lockdown,capability,selinux", {}, "1", false, true, true,
+          "system_u:system_r:init_t:s0", ""};
 }
 Wanted ForVm() {
   Wanted wanted;
@@ -119,6 +120,16 @@ TEST(Choose, NothingWeakerThanWhatWasAskedForIsChosen) {
   KernelFacts unseen = WithAppArmor();
   unseen.apparmor_answers = false;
   EXPECT_THAT(ErrorOf(ForVm(), unseen), HasSubstr("mount securityfs"));
+}
+
+// As a profile of openhookd's does that forgets them: labels are not left unchecked for that.
+TEST(Choose, WhatCannotBeReadDoesNotPassForAbsent) {
+  KernelFacts hidden;
+  hidden.unreadable = "/sys/module/apparmor/parameters/enabled";
+  EXPECT_THAT(ErrorOf(ForVm(), hidden), HasSubstr("cannot tell which security module"));
+  Wanted unchecked = ForVm();
+  unchecked.unchecked = true;
+  EXPECT_TRUE(Choose(unchecked, hidden));
 }
 
 TEST(Choose, SelinuxComparesTheLabelOfTheSocketAndSaysWhatItLeaves) {
