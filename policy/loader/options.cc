@@ -16,8 +16,7 @@ void Declare(CLI::App* app, Options* options) {
   app->add_option("--vm", options->place.vm.uuid, "UUID of the VM whose profile this loader loads")
       ->required();
   app->add_option("--name", options->place.vm.name,
-                  "the domain's name, @{OPENHOOK_NAME} in the template (libvirt's directories have "
-                  "its first 20 bytes)");
+                  "the domain's name, @{OPENHOOK_NAME} in the template");
   app->add_option("--run-dir", options->run_dir,
                   "where the broker's sockets are, in a directory per VM")
       ->capture_default_str();

@@ -16,6 +16,11 @@ constexpr std::string_view kNameLine = "\nprofile OPENHOOK_TEMPLATE";
 constexpr std::string_view kLastLine = "\n}";
 constexpr std::string_view kUuidShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 constexpr std::size_t kMaxNameBytes = 255;
+// What libvirt numbers running domains with: a pattern has no "as many digits as there are".
+constexpr std::size_t kMaxIdDigits = 10;
+constexpr std::size_t kMaxShortName = 20;
+constexpr unsigned char kUtf8Mask = 0xC0;
+constexpr unsigned char kUtf8Continuation = 0x80;
 constexpr unsigned kOctalBits = 3;
 constexpr unsigned char kOctalMask = 7;
 
@@ -47,6 +52,28 @@ Result<void> CheckNames(const VmNames& vm) {
                 "the name of a VM has no slash and at most 255 bytes, unlike " + Quote(vm.name));
   }
   return {};
+}
+
+// As libvirt shortens names for directories: characters count, not bytes.
+std::string_view ShortName(std::string_view name) {
+  std::size_t characters = 0;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(name[at]) & kUtf8Mask) != kUtf8Continuation;
+    if (begins && ++characters > kMaxShortName) {
+      return name.substr(0, at);
+    }
+  }
+  return name;
+}
+
+std::string IdPattern() {
+  std::string pattern = "{";
+  std::string digits;
+  for (std::size_t count = 1; count <= kMaxIdDigits; ++count) {
+    digits += "[0-9]";
+    pattern += digits + (count == kMaxIdDigits ? "}" : ",");
+  }
+  return pattern;
 }
 
 std::string WithName(std::string_view text, const std::string& profile_name) {
@@ -112,6 +139,8 @@ Result<std::string> RenderProfile(std::string_view text, const VmNames& vm, cons
   std::string profile = WithName(text.substr(0, *name + 1), profile_name);
   profile += "@{OPENHOOK_VM}=\"" + vm.uuid + "\"\n";
   profile += "@{OPENHOOK_NAME}=\"" + EscapePath(vm.name) + "\"\n";
+  profile += "@{OPENHOOK_SHORT_NAME}=\"" + EscapePath(ShortName(vm.name)) + "\"\n";
+  profile += "@{OPENHOOK_ID}=" + IdPattern() + "\n";
   profile += WithName(text.substr(*name + 1, *last - *name), profile_name);
   for (const auto& [path, access] : rules) {
     profile += RenderRule(path, access);

@@ -45,11 +45,11 @@ std::string EscapePath(std::string_view bytes);
 std::string RenderRule(const CanonicalPath& path, RuleAccess access);
 
 // The profile of a VM: `text` is a template that has the lines "profile OPENHOOK_TEMPLATE ... {"
-// and
-// "}" once each. In front of the former come the variables @{OPENHOOK_VM} and @{OPENHOOK_NAME},
-// the rules come before the latter, and OPENHOOK_TEMPLATE becomes the profile's name wherever it
-// stands. Errors: kInvalidArgument for a template without these lines and for names that are not
-// what VmNames says.
+// and "}" once each. In front of the former come the variables @{OPENHOOK_VM}, @{OPENHOOK_NAME},
+// @{OPENHOOK_SHORT_NAME} (as in libvirt's directories) and @{OPENHOOK_ID} (a pattern for the number
+// in them), the rules come before the latter, and OPENHOOK_TEMPLATE becomes the profile's name
+// wherever it stands. Errors: kInvalidArgument for a template without these lines and for names
+// that are not what VmNames says.
 Result<std::string> RenderProfile(std::string_view text, const VmNames& vm, const Rules& rules);
 
 // An upper bound of the states that `rules` add to the automaton of a profile: each byte that a

@@ -55,14 +55,11 @@ TEST_F(InStep, WhatAnotherLeaseGivesStays) {
   EXPECT_EQ(KernelAllows(path), kReading);
 }
 
-// As many as a broker looks at for one file system at a time (limits.h).
-TEST_F(InStep, EighteenGrantsAtATimeCostTwoLoads) {
-  const std::uint64_t before = KernelRevision();
+// Sends each on a connection of its own, and then waits for the answers; expects that all are well.
+void AskAtATime(const Host& host, const std::vector<proto::ControlRequest>& requests) {
   std::vector<testing_support::RawPeer> peers;
-  std::vector<std::string> paths;
-  for (int i = 0; i < 18; ++i) {
-    paths.push_back(host_.File("disk" + std::to_string(i)));
-    peers.push_back(std::move(*testing_support::RawPeer::Connect(host_.ControlSocket())));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    peers.push_back(std::move(*testing_support::RawPeer::Connect(host.ControlSocket())));
     proto::ControlRequest hello;
     hello.set_id(1);
     hello.mutable_hello()->set_min_version(1);
@@ -71,14 +68,46 @@ TEST_F(InStep, EighteenGrantsAtATimeCostTwoLoads) {
     ASSERT_FALSE(peers.back().Receive().bytes.empty());
   }
   for (std::size_t i = 0; i < peers.size(); ++i) {
-    ASSERT_TRUE(peers[i].SendPatiently(
-        GrantRequest({paths[i]}, proto::GRANT_ACCESS_READ_WRITE).SerializeAsString()));
+    ASSERT_TRUE(peers[i].SendPatiently(requests[i].SerializeAsString()));
   }
-  for (std::size_t i = 0; i < peers.size(); ++i) {
+  for (const auto& peer : peers) {
     proto::ControlReply reply;
-    ASSERT_TRUE(reply.ParseFromString(peers[i].Receive(60'000).bytes));
+    ASSERT_TRUE(reply.ParseFromString(peer.Receive(60'000).bytes));
     EXPECT_EQ(reply.outcome(), proto::OUTCOME_OK) << reply.reason();
-    EXPECT_EQ(KernelAllows(paths[i]), kAll);
+  }
+}
+
+// As many as a broker looks at for one file system at a time (limits.h).
+TEST_F(InStep, EighteenGrantsAtATimeCostTwoLoads) {
+  std::vector<std::string> paths;
+  std::vector<proto::ControlRequest> requests;
+  for (int i = 0; i < 18; ++i) {
+    paths.push_back(host_.File("disk" + std::to_string(i)));
+    requests.push_back(GrantRequest({paths.back()}, proto::GRANT_ACCESS_READ_WRITE));
+  }
+  const std::uint64_t before = KernelRevision();
+  AskAtATime(host_, requests);
+  for (const std::string& path : paths) {
+    EXPECT_EQ(KernelAllows(path), kAll);
+  }
+  EXPECT_LE(KernelRevision() - before, 2U);
+  EXPECT_GT(KernelRevision(), before);
+}
+
+// Nearly as many as a broker has control connections (limits.h).
+TEST_F(InStep, ThirtyRevokesAtATimeCostTwoLoads) {
+  std::vector<std::string> paths;
+  std::vector<proto::ControlRequest> requests;
+  for (int i = 0; i < 30; ++i) {
+    paths.push_back(host_.File("disk" + std::to_string(i)));
+    requests.push_back(RevokeRequest(paths.back()));
+  }
+  ASSERT_EQ(host_.Ask(GrantRequest(paths, proto::GRANT_ACCESS_READ_WRITE)).outcome(),
+            proto::OUTCOME_OK);
+  const std::uint64_t before = KernelRevision();
+  AskAtATime(host_, requests);
+  for (const std::string& path : paths) {
+    EXPECT_EQ(KernelAllows(path), "");
   }
   EXPECT_LE(KernelRevision() - before, 2U);
   EXPECT_GT(KernelRevision(), before);
@@ -182,6 +211,21 @@ TEST_F(InStep, EveryByteOfANameIsTakenForItselfByTheKernel) {
   }
   EXPECT_EQ(KernelAllows(host_.files() + "/xy"), "");
   EXPECT_EQ(KernelAllows(host_.files() + "/xaay"), "");
+}
+
+// The shipped abstraction, for a domain named "lab".
+TEST_F(InStep, ADomainsDirectoriesAreNotThoseOfOneWhoseNameEndsAlike) {
+  const std::string libvirt = "/var/lib/libvirt/qemu/";
+  for (const char* own : {"domain-1-lab/master-key.aes", "domain-2147483647-lab/monitor.sock",
+                          "channel/target/domain-23-lab/org.qemu.guest_agent.0"}) {
+    EXPECT_EQ(KernelAllows(libvirt + own), kAll) << own;
+  }
+  for (const char* others : {"domain-1-a-lab/master-key.aes", "domain-x-lab/master-key.aes",
+                             "domain--lab/x", "domain-1-lab-2/x", "domain-1-/x", "save/a-lab.save",
+                             "channel/target/domain-1-a-lab/org.qemu.guest_agent.0"}) {
+    EXPECT_EQ(KernelAllows(libvirt + others), "") << others;
+  }
+  EXPECT_EQ(KernelAllows(libvirt + "save/lab.save"), "read");
 }
 
 }  // namespace

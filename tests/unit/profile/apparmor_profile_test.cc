@@ -43,12 +43,30 @@ TEST(RenderProfile, PutsNameVariablesAndRulesIntoTheTemplate) {
             "#include <tunables/global>\n"
             "@{OPENHOOK_VM}=\"11111111-2222-4333-8444-555555555555\"\n"
             "@{OPENHOOK_NAME}=\"web\\0401\"\n"
+            "@{OPENHOOK_SHORT_NAME}=\"web\\0401\"\n"
+            "@{OPENHOOK_ID}={[0-9],[0-9][0-9],[0-9][0-9][0-9],[0-9][0-9][0-9][0-9],"
+            "[0-9][0-9][0-9][0-9][0-9],[0-9][0-9][0-9][0-9][0-9][0-9],"
+            "[0-9][0-9][0-9][0-9][0-9][0-9][0-9],[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9],"
+            "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9],"
+            "[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]}\n"
             "profile libvirt-11111111-2222-4333-8444-555555555555 flags=(attach_disconnected) {\n"
             "  #include <abstractions/base>\n"
             "  #include if exists <local/libvirt-11111111-2222-4333-8444-555555555555>\n"
             "  \"/srv/a\" rk,\n"
             "  \"/srv/b\" rwk,\n"
             "}\n");
+}
+
+TEST(RenderProfile, TheShortNameHasTwentyCharactersAsInLibvirtsDirectories) {
+  const auto line_of = [](const std::string& name) {
+    const std::string text = RenderProfile(kTemplate, {kUuid, name}, {}).value();
+    const auto begin = text.find("@{OPENHOOK_SHORT_NAME}");
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(line_of("abcdefghijklmnopqrst"), "@{OPENHOOK_SHORT_NAME}=\"abcdefghijklmnopqrst\"");
+  EXPECT_EQ(line_of("abcdefghijklmnopqrstuvw"), "@{OPENHOOK_SHORT_NAME}=\"abcdefghijklmnopqrst\"");
+  EXPECT_EQ(line_of("abcdefghijklmnopqr\u00e4\u00f6\u00fc"),
+            "@{OPENHOOK_SHORT_NAME}=\"abcdefghijklmnopqr\\303\\244\\303\\266\"");
 }
 
 TEST(RenderProfile, APathCannotLeaveItsRule) {
