@@ -57,17 +57,18 @@ Result<void> CheckNoneAdopted(const HostCommand& command) {
   return {};
 }
 
-// The confinement of openhookd and openhook-loader.
+// The confinement of our own programs.
 Result<void> LoadProfiles() {
   if (!doctor::IsAppArmorInForce()) {
     return {};
   }
-  const auto run = adopt::RunProgram({"apparmor_parser", "--replace", "/etc/apparmor.d/openhookd",
-                                      "/etc/apparmor.d/openhook-loader"},
-                                     "", kPatience);
+  const auto run =
+      adopt::RunProgram({"apparmor_parser", "--replace", "/etc/apparmor.d/openhookd",
+                         "/etc/apparmor.d/openhook-loader", "/etc/apparmor.d/openhook-plan"},
+                        "", kPatience);
   if (!run || run->status != 0) {
     return Fail(ErrorCode::kUnavailable,
-                "the AppArmor profiles openhookd and openhook-loader could not be loaded: " +
+                "the AppArmor profiles of openhook's own programs could not be loaded: " +
                     (run ? OneLine(run->err) : run.error().Message()));
   }
   return {};

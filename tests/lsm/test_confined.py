@@ -10,8 +10,10 @@ import unittest
 
 import apparmor
 import confined
+import libvirtd
+import machine
 import test_jobs  # found where PYTHONPATH says
-from lib import images
+from lib import images, settings
 from lib.qemu import StorageDaemon
 
 READ, WRITE = "read", "read-write"
@@ -162,6 +164,27 @@ class QemuStorageDaemon(QemuSystem):
     def unplug(self, disk):
         self.vm.qmp.execute("block-export-del", {"id": disk})
         self.vm.qmp.wait_event("BLOCK_EXPORT_DELETED", lambda data: data["id"] == disk)
+
+
+class Planner(unittest.TestCase):
+    """openhook-plan in the profile that is shipped for it."""
+
+    def plan(self):
+        domain = machine.DOMAIN.format(name="lab", uuid="11111111-1111-4111-8111-111111111111",
+                                       seclabel="", devices=machine.disk("/srv/disk.qcow2", "vda"))
+        return libvirtd.run(settings.program("openhookctl"), "plan", "/dev/stdin", "--json",
+                            input=domain)
+
+    def test_reads_definitions_in_its_profile(self):
+        shipped = (confined.ETC / "openhook-plan").read_text()
+        self.addCleanup(apparmor.load, shipped)
+        # That the profile is the planner's shows where it allows nothing.
+        apparmor.load(apparmor.profile("openhook-plan", "", settings.program("openhook-plan")))
+        self.assertNotEqual(self.plan()[0], 0)
+        apparmor.load(shipped)
+        status, told = self.plan()
+        self.assertEqual(status, 0, told)
+        self.assertIn("/srv/disk.qcow2", told)
 
 
 if __name__ == "__main__":
