@@ -4,8 +4,9 @@ profile and broker and loader are killed, the loader also between compiling, fil
 After each round the kernel gives what the whitelist gives, and that is what was acknowledged: no rule
 is lost and none is left over.
 
-Each round has a seed, which a failure names. OPENHOOK_INTERLEAVINGS sets how many there are (6 unless
-told; ./run long: 200), OPENHOOK_INTERLEAVING the first. Runs in a guest of the kernel lab.
+Each round has a seed, which a failure names; it gives the same choices again, not the same moments.
+OPENHOOK_INTERLEAVINGS sets how many rounds there are (6 unless told; ./run long: 200),
+OPENHOOK_INTERLEAVING the first seed. Runs in a guest of the kernel lab.
 """
 
 import os

@@ -13,11 +13,12 @@ import unittest
 
 import apparmor
 import libvirt_cases
+import libvirt_owner
 import libvirt_routes
 import libvirtd
 from machine import Broken
 
-COLUMNS = ("stock", "helper", "broker", "owner")
+COLUMNS = ("stock", "helper", "broker", "owner", "owner-dynamic")
 TABLE = {}
 
 
@@ -88,7 +89,7 @@ def tests_of(route, names):
 
 def load_tests(loader, _tests, _pattern):
     names = chosen("LIBVIRT_CASES", libvirt_cases.CASES)
-    routes = {route.name: route for route in libvirt_routes.ROUTES}
+    routes = {route.name: route for route in [*libvirt_routes.ROUTES, *libvirt_owner.ROUTES]}
     classes = [tests_of(routes[name], names) for name in chosen("LIBVIRT_ROUTES", routes)]
     return unittest.TestSuite([loader.loadTestsFromTestCase(one) for one in classes])
 
