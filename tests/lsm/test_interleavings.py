@@ -36,7 +36,9 @@ profile OPENHOOK_TEMPLATE flags=(attach_disconnected) {
 
 def setUpModule():
     confined.set_up()
-    (confined.ETC / "openhook/TEMPLATE.qemu").write_text(TEMPLATE)
+    place = confined.ETC / "openhook/TEMPLATE.qemu"
+    unittest.addModuleCleanup(place.write_text, place.read_text())
+    place.write_text(TEMPLATE)
 
 
 class Interleavings(unittest.TestCase):
