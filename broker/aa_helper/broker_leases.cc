@@ -66,6 +66,7 @@ std::vector<proto::GrantSpec> DomainGrants(const ctl::HostPlan& plan) {
     }
   }
   std::vector<proto::GrantSpec> grants;
+  grants.reserve(by_path.size());
   for (auto& [path, grant] : by_path) {
     grants.push_back(std::move(grant));
   }

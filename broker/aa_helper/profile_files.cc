@@ -51,7 +51,7 @@ apparmor::Rules Images(const VmRules& rules) {
 
 }  // namespace
 
-ProfileFiles::ProfileFiles(std::string apparmor_dir, std::string uuid)
+ProfileFiles::ProfileFiles(std::string apparmor_dir, std::string_view uuid)
     : directory_(std::move(apparmor_dir)), profile_(apparmor::ProfileName(uuid)) {}
 
 std::string ProfileFiles::ProfilePath() const { return directory_ + "/libvirt/" + profile_; }

@@ -19,7 +19,7 @@ namespace openhook::aa_helper {
 
 class ProfileFiles {
  public:
-  ProfileFiles(std::string apparmor_dir, std::string uuid);
+  ProfileFiles(std::string apparmor_dir, std::string_view uuid);
 
   [[nodiscard]] const std::string& profile() const { return profile_; }
   [[nodiscard]] std::string ProfilePath() const;

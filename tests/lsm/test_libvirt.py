@@ -2,7 +2,7 @@
 """libvirt on AppArmor: what works with its own helper, and what with openhook in its place.
 
 Runs in a guest of the kernel lab with AppArmor in force. Each case of libvirt_cases.py runs by each
-route of libvirt_routes.py; LIBVIRT_CASES and LIBVIRT_ROUTES choose some. Judged by what the kernel
+route of libvirt_routes.py; LIBVIRT_CASES (as "a2,broker:d") and LIBVIRT_ROUTES choose some. Judged by what the kernel
 allows and by libvirt's chain, never by the kernel's log or virsh's exit status alone.
 """
 
@@ -22,9 +22,9 @@ COLUMNS = ("stock", "helper", "broker", "owner", "owner-dynamic")
 TABLE = {}
 
 
-def chosen(variable, names):
-    wanted = os.environ.get(variable)
-    return [name for name in names if wanted is None or name in wanted.split(",")]
+def chosen(variable, names, prefix=""):
+    words = os.environ.get(variable)
+    return [name for name in names if words is None or {name, prefix + name} & set(words.split(","))]
 
 
 def setUpModule():
@@ -88,10 +88,12 @@ def tests_of(route, names):
 
 
 def load_tests(loader, _tests, _pattern):
-    names = chosen("LIBVIRT_CASES", libvirt_cases.CASES)
-    routes = {route.name: route for route in [*libvirt_routes.ROUTES, *libvirt_owner.ROUTES]}
-    classes = [tests_of(routes[name], names) for name in chosen("LIBVIRT_ROUTES", routes)]
-    return unittest.TestSuite([loader.loadTestsFromTestCase(one) for one in classes])
+    suite = unittest.TestSuite()
+    for route in [*libvirt_routes.ROUTES, *libvirt_owner.ROUTES]:
+        if chosen("LIBVIRT_ROUTES", [route.name]):
+            names = chosen("LIBVIRT_CASES", libvirt_cases.CASES, f"{route.name}:")
+            suite.addTest(loader.loadTestsFromTestCase(tests_of(route, names)))
+    return suite
 
 
 if __name__ == "__main__":
