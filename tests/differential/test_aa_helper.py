@@ -49,6 +49,10 @@ NOT_IN_OURS: dict[str, dict[str, str]] = {
     "mdev": {"/dev/vfio/[0-9]*": "every group of the host; ours has the device's own, where there is one"},
     **EXPLAINED_FOR,
 }
+# Images that ours gives for writing and the original does not, by definition, and the reason.
+WRITABLE_IN_OURS: dict[str, dict[str, str]] = {
+    "writable firmware": {"DIR/code.fd": "its definition says readonly='no'"},
+}
 # Command lines of which the original says yes, and ours no, and the reason.
 REFUSED_BY_OURS = {
     "/root/x.img": "it is root's",
@@ -63,6 +67,11 @@ GIVES = {"read": "r", "read-write": "rw", "create": "rw", "list": "r"}
 
 def explained(name: str, path: str) -> bool:
     return path in EXPLAINED_FOR.get(name, {}) or any(re.fullmatch(rule, path) for rule in EXPLAINED)
+
+
+def literal(path: str) -> str:
+    """Ours shows what would be a pattern in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), path)
 
 
 class AaHelper(unittest.TestCase):
@@ -144,12 +153,12 @@ class AaHelper(unittest.TestCase):
         compared = 0
         for name, text in DEFINITIONS.items():
             xml = text.replace("DIR", str(self.directory))
-            ours = dict(self.helper(xml, OURS))
+            ours = {literal(path): access for path, access in self.helper(xml, OURS)}
             for path, access in self.helper(xml):
                 if path in NOT_IN_OURS.get(name, {}):
                     continue
                 # What is in a directory, or in a file's name, may be a wider pattern in ours.
-                wider = [path, re.sub(r"\{,\*\}$", "**", path), re.sub(r"/\*?$", "/{,*}", path)]
+                wider = [path, path + "/**", re.sub(r"\{,\*\}$", "**", path), re.sub(r"/\*?$", "/{,*}", path)]
                 given = next((ours[one] for one in wider if one in ours), None)
                 compared += 1
                 with self.subTest(definition=name, path=path):
@@ -164,7 +173,10 @@ class AaHelper(unittest.TestCase):
             original: dict[str, str] = {}
             for path, access in self.helper(xml):
                 original[path] = original.get(path, "") + access
+            known = {path.replace("DIR", str(self.directory)) for path in WRITABLE_IN_OURS.get(name, {})}
             for path, access in original.items():
+                if path in known:
+                    continue
                 with self.subTest(definition=name, path=path):
                     self.assertEqual("w" in ours.get(path, access), "w" in access)
 
