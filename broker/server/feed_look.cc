@@ -20,8 +20,8 @@ using whitelist::Use;
 
 // After a commit libvirt reopens the base once more for writing, to merge bitmaps.
 constexpr std::chrono::seconds kUnusedWriting{10};
-// An overlay has its header some milliseconds after it was announced.
-constexpr std::chrono::seconds kUnwritten{5};
+// A header is complete when libvirt releases what the image stands on.
+constexpr std::chrono::seconds kUnwritten{1};
 
 bool IsSubsequence(const std::vector<whitelist::ChainImage>& part,
                    const std::vector<whitelist::ChainImage>& whole) {
@@ -30,6 +30,11 @@ bool IsSubsequence(const std::vector<whitelist::ChainImage>& part,
     at = std::find_if(at, whole.end(), [&](const auto& other) { return other.path == image.path; });
     return at != whole.end();
   });
+}
+
+// QEMU writes the header of an overlay first, and the name of its backing file later.
+bool MayGetBacking(const std::vector<WantedGrant>& seen) {
+  return seen.size() == 1 && seen.front().format != "raw";
 }
 
 // Once the first image, and what stands on the files that it has already.
@@ -131,7 +136,8 @@ void Feed::TakeWritten(const std::string& disk, const Result<proto::GrantRequest
   const auto chain = broker_->whitelist().chains().find(disk);
   const auto wanted = read ? FromWire(read->grants())
                            : Result<std::vector<WantedGrant>>(tl::make_unexpected(read.error()));
-  if (chain == broker_->whitelist().chains().end() || !wanted || wanted->front().format.empty()) {
+  if (chain == broker_->whitelist().chains().end() || !wanted || wanted->front().format.empty() ||
+      MayGetBacking(*wanted)) {
     return done();
   }
   const whitelist::WantedChain next{disk, chain->second.lease, chain->second.writable,
