@@ -79,9 +79,7 @@ Result<Chains> ChosenChains(ControlClient* client, const std::string& disk) {
 }
 
 bool SamePaths(const proto::ChainInfo& a, const proto::ChainInfo& b) {
-  proto::ChainInfo left = a;
-  proto::ChainInfo right = b;
-  return left.SerializeAsString() == right.SerializeAsString();
+  return a.SerializeAsString() == b.SerializeAsString();
 }
 
 // Each disk is compared with its own headers; a refusal does not keep the others from being looked

@@ -34,14 +34,19 @@ const sockaddr* Generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-UniqueFd StreamSocket() {
-  return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Result<UniqueFd> StreamSocket() {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.IsValid()) {
+    return FailErrno(errno, "cannot make a socket");
+  }
+  return socket;
 }
 
-// Whether somebody listens at a name that is in use.
+// Whether somebody listens at a name that is in use; so it is taken to be where nobody can be asked.
 bool IsServed(const sockaddr_un& address) {
-  const UniqueFd probe = StreamSocket();
-  return ::connect(probe.Get(), Generic(address), sizeof(address)) == 0 || errno == EAGAIN;
+  const auto probe = StreamSocket();
+  return !probe || ::connect(probe->Get(), Generic(address), sizeof(address)) == 0 ||
+         errno == EAGAIN;
 }
 
 Result<void> Bind(int socket, const sockaddr_un& address, const std::string& path) {
@@ -68,13 +73,16 @@ Result<UniqueFd> ListenAt(const std::string& path, gid_t group) {
   if (!address) {
     return tl::make_unexpected(address.error());
   }
-  UniqueFd socket = StreamSocket();
+  auto socket = StreamSocket();
+  if (!socket) {
+    return socket;
+  }
   // The name gets the mode of the socket, less the umask: nobody else can connect at any time.
   const mode_t mode =
       group == ::getegid() ? S_IRUSR | S_IWUSR : S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
   const mode_t before = ::umask(0);
-  ::fchmod(socket.Get(), S_IRUSR | S_IWUSR);
-  const auto bound = Bind(socket.Get(), *address, path);
+  ::fchmod(socket->Get(), S_IRUSR | S_IWUSR);
+  const auto bound = Bind(socket->Get(), *address, path);
   ::umask(before);
   if (!bound) {
     return tl::make_unexpected(bound.error());
@@ -83,7 +91,7 @@ Result<UniqueFd> ListenAt(const std::string& path, gid_t group) {
                                       ::chmod(path.c_str(), mode) != 0)) {
     return FailErrno(errno, "cannot give " + Quote(path) + " to the control group");
   }
-  if (::listen(socket.Get(), kBacklog) != 0) {
+  if (::listen(socket->Get(), kBacklog) != 0) {
     return FailErrno(errno, "cannot listen at " + Quote(path));
   }
   return socket;
@@ -91,8 +99,11 @@ Result<UniqueFd> ListenAt(const std::string& path, gid_t group) {
 
 Result<UniqueFd> ConnectTo(int name) {
   const auto address = AddressOf("/proc/self/fd/" + std::to_string(name));
-  UniqueFd socket = StreamSocket();
-  if (::connect(socket.Get(), Generic(*address), sizeof(*address)) == 0) {
+  auto socket = StreamSocket();
+  if (!address || !socket) {
+    return Fail(ErrorCode::kUnavailable, "cannot make a socket for QEMU's monitor");
+  }
+  if (::connect(socket->Get(), Generic(*address), sizeof(*address)) == 0) {
     return socket;
   }
   return Fail(errno == ECONNREFUSED ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
