@@ -42,7 +42,8 @@ Result<UniqueFd> StreamSocket() {
   return socket;
 }
 
-// Whether somebody listens at a name that is in use; so it is taken to be where nobody can be asked.
+// Whether somebody listens at a name that is in use; so it is taken to be where nobody can be
+// asked.
 bool IsServed(const sockaddr_un& address) {
   const auto probe = StreamSocket();
   return !probe || ::connect(probe->Get(), Generic(address), sizeof(address)) == 0 ||
