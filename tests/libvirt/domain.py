@@ -17,7 +17,7 @@ from host import CommandError, Host
 from libvirt import Libvirt
 
 # How long the broker may take to follow, where libvirt does not announce the end of an operation.
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 DEFINITION = """<domain type='qemu'>
   <name>{name}</name>
