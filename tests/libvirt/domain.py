@@ -124,7 +124,11 @@ class Domain:
         return given
 
     def difference(self) -> Optional[str]:
-        given, expected = self.whitelist(), self.expected()
+        expected = self.expected()
+        try:
+            given = self.whitelist()
+        except CommandError as error:  # a broker that was killed is back in a moment
+            return str(error)
         if given == expected:
             return None
         return f"the whitelist gives {_show(given)}\nthe definition says {_show(expected)}"

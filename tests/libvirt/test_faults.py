@@ -98,6 +98,8 @@ class Faults(LibvirtCase):
     def test_a_machine_without_its_broker_does_not_start_and_says_why(self) -> None:
         self.vm.virsh("destroy")
         self.host.inside("/etc/libvirt/hooks/qemu.d/openhook").unlink()
+        self.addCleanup(self.libvirt.restart, signal.SIGTERM)
+        self.addCleanup(self.libvirt.install_hook)
         self.libvirt.restart(signal.SIGTERM)
         with self.assertRaises(CommandError):
             self.vm.virsh("start")
