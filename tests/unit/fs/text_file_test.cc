@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <optional>
 #include <thread>
 
 namespace openhook::fs {
@@ -17,7 +16,7 @@ using std::chrono_literals::operator""ms;
 
 TEST(LockInTurn, WaitsForTheOneBeforeIt) {
   const std::string path = testing::TempDir() + "lock-in-turn";
-  std::optional<UniqueFd> first = LockInTurn(path).value();
+  UniqueFd first = LockInTurn(path).value();
   EXPECT_FALSE(LockAlone(path));
   std::atomic<bool> has_it = false;
   std::thread second([&] {
@@ -26,7 +25,7 @@ TEST(LockInTurn, WaitsForTheOneBeforeIt) {
   });
   std::this_thread::sleep_for(50ms);
   EXPECT_FALSE(has_it);
-  first.reset();
+  first.Reset();
   second.join();
   EXPECT_TRUE(has_it);
   EXPECT_TRUE(LockAlone(path));
