@@ -52,9 +52,10 @@ umount -R -l /dev
 mount --move "$root/scratch/dev" /dev
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts /dev/pts
 mount -t tmpfs -o mode=1777 shm /dev/shm
-mkdir -p "$root/scratch/openhook/bin" "$root/scratch/openhook/lib"
-mount --bind "$build/bin" "$root/scratch/openhook/bin"
-mount --bind "$build/lib" "$root/scratch/openhook/lib"
+# The same place on every host: a machine that moves takes its emulator's name with it.
+mkdir -p /run/programs/bin /run/programs/lib
+mount --bind "$build/bin" /run/programs/bin
+mount --bind "$build/lib" /run/programs/lib
 touch "$root/ready"
 exec /usr/bin/python3 -c "$reaper"
 """
@@ -89,7 +90,7 @@ class Host:
     @property
     def programs(self) -> Path:
         """Where the project's programs are, inside."""
-        return self.root / "scratch" / "openhook" / "bin"
+        return Path("/run/programs/bin")
 
     def start(self) -> None:
         argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
