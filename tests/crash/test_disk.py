@@ -15,6 +15,7 @@ from client import FAILED, GRANT_READ, OK  # found by way of scene
 STORAGE_BYTES = 4 << 20
 DISK_BYTES = 64 << 20
 PAGE_BYTES = 4096
+CLUSTER_BYTES = 1 << 20
 
 
 class Disk:
@@ -27,8 +28,10 @@ class Disk:
         image = self.storage / "disk"
         with open(image, "wb") as file:
             file.truncate(DISK_BYTES)
-        # Without a journal the file system stays writable whatever happens.
-        self._run("mkfs.ext4", "-q", "-b", str(PAGE_BYTES), "-O", "^has_journal", image)
+        # Without a journal the file system stays writable whatever happens. In clusters a file is in
+        # one piece, so that what fails is its data: a lost block of the extent tree is another story.
+        self._run("mkfs.ext4", "-q", "-b", str(PAGE_BYTES), "-O", "^has_journal,bigalloc",
+                  "-C", str(CLUSTER_BYTES), image)
         self.device = self._run("losetup", "--show", "-f", image).strip()
         # The loop driver calls a write that its storage took half of a success (lo_complete_rq() in
         # drivers/block/loop.c), so a request may not be larger than what is taken whole or not.
