@@ -96,11 +96,17 @@ class Operations(LibvirtCase):
         self.assertNotIn("blockdev-reopen", self.libvirt.log())
 
     def test_an_active_commit_is_aborted(self) -> None:
+        """libvirt does not say so, and QEMU keeps the base open for writing: the whitelist says it."""
         self.snapshot("s1")
+        base = str(self.vm.top)
         self.vm.virsh("blockcommit", "vda", "--active", "--wait", "--shallow")
-        self.assertEqual(self.vm.whitelist()[str(self.vm.top)], "read-write")
-        self.do("blockjob", "vda", "--abort")
-        self.assertEqual(self.vm.whitelist()[str(self.vm.top)], "read")
+        self.assertEqual(self.vm.whitelist()[base], "read-write")
+        self.vm.virsh("blockjob", "vda", "--abort")
+        self.wait_for_no_job()
+        holders = self.vm.ctl("holders", base)["holders"]
+        self.assertTrue(any(holder["access"] == "read-write" for holder in holders), holders)
+        self.assertEqual(self.vm.whitelist()[base], "read-write")
+        self.do("blockcommit", "vda", "--active", "--wait", "--shallow", "--pivot")
 
     def test_a_pull_of_everything(self) -> None:
         self.do("blockpull", "vda", "--wait")
