@@ -56,7 +56,7 @@ WRITABLE_IN_OURS: dict[str, dict[str, str]] = {
 # Command lines of which the original says yes, and ours no, and the reason.
 REFUSED_BY_OURS = {
     "/root/x.img": "it is root's",
-    "/dev/mem": "it is the host's memory",
+    "/dev/mem": "the host's memory",
     "/srv/.ssh/id_rsa": "it holds a person's keys",
 }
 
