@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "broker/libvirt/delegate.h"
 #include "broker/libvirt/driver_config.h"
@@ -30,8 +31,8 @@ using openhook::libvirt::Whose;
 constexpr int kDone = 0;
 constexpr int kRefused = -1;
 
-// Set once, before libvirt's first operation; never freed, because threads of libvirtd may be in an
-// operation when it exits.
+// Set before libvirt's first operation; not freed at the end, because threads of libvirtd may be in
+// an operation when it exits.
 struct Driver {
   DriverConfig config;
   LockDriver* delegate = nullptr;
@@ -103,7 +104,7 @@ int Init(unsigned version, const char* config_file, unsigned flags) {
       Say(driver->fault +
           "; no machine is given a disk until that is right and libvirtd restarted");
     }
-    g_driver = driver.release();
+    const std::unique_ptr<Driver> before(std::exchange(g_driver, driver.release()));
     return kDone;
   });
 }
