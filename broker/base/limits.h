@@ -63,8 +63,8 @@ inline constexpr std::size_t kMaxMonitorLine = std::size_t{1} << 20;
 // Block nodes of one VM that the relay remembers.
 inline constexpr std::size_t kMaxMonitorNodes = 4096;
 
-// A domain definition: its bytes (as libvirt's own helper), how deep it nests (a chain of 200 images
-// needs 206), its elements and attributes in all.
+// A domain definition: its bytes (as libvirt's own helper), how deep it nests (a chain of 200
+// images needs 206), its elements and attributes in all.
 inline constexpr std::size_t kMaxDomainXml = std::size_t{10} << 20;
 inline constexpr std::size_t kMaxXmlDepth = 240;
 inline constexpr std::size_t kMaxXmlElements = 200'000;
