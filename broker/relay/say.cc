@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+
 #include "broker/relay/say.h"
 
 #include <iostream>
