@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds kPause{5};
 constexpr mode_t kPrivate = 0700;
 constexpr mode_t kPassable = 0711;
 constexpr mode_t kPrivateFile = 0600;
-constexpr std::size_t kMaxNameBytes = 4096;
+constexpr std::size_t kMaxMachineBytes = 4096;
 constexpr std::string_view kKeepsProfile = "--profile=apparmor";
 constexpr const char* kSystemctl = "/usr/bin/systemctl";
 
@@ -65,7 +65,9 @@ std::string BrokerProcess::Socket() const {
   return config_.run_dir + "/" + uuid_ + "/control.sock";
 }
 
-std::string BrokerProcess::NameFile() const { return config_.run_dir + "/" + uuid_ + ".name"; }
+std::string BrokerProcess::MachineFile() const {
+  return config_.run_dir + "/" + uuid_ + ".machine";
+}
 
 std::string BrokerProcess::LogFile() const { return config_.state_dir + "/" + uuid_ + ".log"; }
 
@@ -87,17 +89,27 @@ Result<std::vector<std::string>> BrokerProcess::LoaderWords() const {
   if (std::find(arguments.begin(), arguments.end(), kKeepsProfile) == arguments.end()) {
     return std::vector<std::string>();
   }
-  const std::string name = fs::ReadTextFile(NameFile(), kMaxNameBytes).value_or("");
+  // The number comes first: a name may have spaces.
+  const std::string machine = fs::ReadTextFile(MachineFile(), kMaxMachineBytes).value_or(" ");
+  const std::size_t space = std::min(machine.find(' '), machine.size());
+  const std::string id = machine.substr(0, space);
+  const std::string name = machine.substr(std::min(space + 1, machine.size()));
   return fs::FindProgramBeside("openhook-loader", OPENHOOK_PROGRAM_DIRECTORY)
       .map([&](const std::string& program) {
-        return std::vector<std::string>{program, "--vm",      uuid_,          "--name",
-                                        name,    "--run-dir", config_.run_dir};
+        return std::vector<std::string>{program, "--vm", uuid_,       "--name",       name,
+                                        "--id",  id,     "--run-dir", config_.run_dir};
       });
 }
 
-Result<void> BrokerProcess::RememberName(const std::string& name) const {
+Result<void> BrokerProcess::RememberMachine(const std::string& name, const std::string& id) const {
+  const std::string machine = id + " " + name;
+  if (fs::ReadTextFile(MachineFile(), kMaxMachineBytes).value_or("") != machine && Connect()) {
+    if (auto stopped = Stop(); !stopped) {
+      return stopped;
+    }
+  }
   return fs::EnsurePrivateDirectory(config_.run_dir, kPassable).and_then([&] {
-    return fs::ReplaceTextFile(NameFile(), name, kPrivateFile);
+    return fs::ReplaceTextFile(MachineFile(), machine, kPrivateFile);
   });
 }
 
@@ -141,7 +153,7 @@ Result<client::ControlClient> BrokerProcess::Ensure() const {
 }
 
 Result<void> BrokerProcess::Stop() const {
-  if (auto forgotten = fs::RemoveFile(NameFile()); !forgotten) {
+  if (auto forgotten = fs::RemoveFile(MachineFile()); !forgotten) {
     return forgotten;
   }
   if (SystemdRuns()) {

@@ -34,8 +34,10 @@ class BrokerProcess {
   Result<std::vector<std::string>> BrokerWords() const;
   Result<std::vector<std::string>> LoaderWords() const;
 
-  // Of the machine: the loader needs it, and whoever starts the loader later does not know it.
-  Result<void> RememberName(const std::string& name) const;
+  // Name and number of the machine that is about to start: the loader needs them, and whoever
+  // starts the loader later does not know them. A broker of an earlier run, whose end was missed,
+  // ends.
+  Result<void> RememberMachine(const std::string& name, const std::string& id) const;
 
   [[nodiscard]] const std::string& run_dir() const { return config_.run_dir; }
 
@@ -43,7 +45,7 @@ class BrokerProcess {
   Result<void> Start() const;
   [[nodiscard]] std::string Socket() const;
   [[nodiscard]] std::string LogFile() const;
-  [[nodiscard]] std::string NameFile() const;
+  [[nodiscard]] std::string MachineFile() const;
 
   std::string uuid_;
   DomainConfig config_;

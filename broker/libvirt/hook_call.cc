@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kOpening = "<uuid>";
 constexpr std::string_view kClosing = "</uuid>";
+constexpr std::string_view kIdOpening = " id='";
 constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
@@ -45,6 +46,17 @@ std::string UuidOf(std::string_view definition) {
   const std::string_view uuid =
       definition.substr(begin + kOpening.size(), end - begin - kOpening.size());
   return IsUuid(uuid) ? std::string(uuid) : "";
+}
+
+std::string IdOf(std::string_view definition) {
+  const std::string_view element = definition.substr(0, definition.find('>'));
+  const auto begin = element.find(kIdOpening);
+  if (begin == std::string_view::npos) {
+    return "";
+  }
+  const std::string_view rest = element.substr(begin + kIdOpening.size());
+  const std::string_view id = rest.substr(0, rest.find('\''));
+  return id.find_first_not_of("0123456789") == std::string_view::npos ? std::string(id) : "";
 }
 
 }  // namespace openhook::libvirt

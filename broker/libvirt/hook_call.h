@@ -25,6 +25,9 @@ Phase PhaseOf(const std::vector<std::string>& arguments);
 // Of the machine that the definition is of; empty: there is none. libvirt writes it first.
 std::string UuidOf(std::string_view definition);
 
+// libvirt's number of the running machine, in digits; empty: it has none.
+std::string IdOf(std::string_view definition);
+
 }  // namespace openhook::libvirt
 
 #endif  // BROKER_LIBVIRT_HOOK_CALL_H_

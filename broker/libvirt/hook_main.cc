@@ -56,7 +56,7 @@ Result<void> RunCtl(const BrokerProcess& broker, const std::string& uuid,
 
 Result<void> Start(const BrokerProcess& broker, const std::string& name, const std::string& uuid,
                    const std::string& definition) {
-  const auto remembered = broker.RememberName(name);
+  const auto remembered = broker.RememberMachine(name, IdOf(definition));
   auto client = remembered ? broker.Ensure() : tl::make_unexpected(remembered.error());
   if (!client) {
     return tl::make_unexpected(client.error());

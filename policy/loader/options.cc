@@ -17,6 +17,9 @@ void Declare(CLI::App* app, Options* options) {
       ->required();
   app->add_option("--name", options->place.vm.name,
                   "the domain's name, @{OPENHOOK_NAME} in the template");
+  app->add_option("--id", options->place.vm.id,
+                  "libvirt's number of the running domain, @{OPENHOOK_ID} in the template; any "
+                  "number unless told");
   app->add_option("--run-dir", options->run_dir,
                   "where the broker's sockets are, in a directory per VM")
       ->capture_default_str();

@@ -51,6 +51,10 @@ Result<void> CheckNames(const VmNames& vm) {
     return Fail(ErrorCode::kInvalidArgument,
                 "the name of a VM has no slash and at most 255 bytes, unlike " + Quote(vm.name));
   }
+  if (vm.id.size() > kMaxIdDigits || vm.id.find_first_not_of("0123456789") != std::string::npos) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "libvirt's number of a domain has one to ten digits, unlike " + Quote(vm.id));
+  }
   return {};
 }
 
@@ -66,7 +70,7 @@ std::string_view ShortName(std::string_view name) {
   return name;
 }
 
-std::string IdPattern() {
+std::string AnyId() {
   std::string pattern = "{";
   std::string digits;
   for (std::size_t count = 1; count <= kMaxIdDigits; ++count) {
@@ -140,7 +144,7 @@ Result<std::string> RenderProfile(std::string_view text, const VmNames& vm, cons
   profile += "@{OPENHOOK_VM}=\"" + vm.uuid + "\"\n";
   profile += "@{OPENHOOK_NAME}=\"" + EscapePath(vm.name) + "\"\n";
   profile += "@{OPENHOOK_SHORT_NAME}=\"" + EscapePath(ShortName(vm.name)) + "\"\n";
-  profile += "@{OPENHOOK_ID}=" + IdPattern() + "\n";
+  profile += "@{OPENHOOK_ID}=" + (vm.id.empty() ? AnyId() : vm.id) + "\n";
   profile += WithName(text.substr(*name + 1, *last - *name), profile_name);
   for (const auto& [path, access] : rules) {
     profile += RenderRule(path, access);

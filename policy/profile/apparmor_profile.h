@@ -30,6 +30,9 @@ using Rules = std::map<CanonicalPath, RuleAccess>;
 struct VmNames {
   std::string uuid;  // lower case; IsUuid()
   std::string name;  // the domain's; may be empty
+  // libvirt's number of the running domain, in digits; empty: any. Two names may begin alike, and
+  // the number is what tells their directories apart.
+  std::string id;
 };
 
 // RFC 4122 text form in lower case: nothing else becomes a part of a profile's name.
@@ -46,10 +49,10 @@ std::string RenderRule(const CanonicalPath& path, RuleAccess access);
 
 // The profile of a VM: `text` is a template that has the lines "profile OPENHOOK_TEMPLATE ... {"
 // and "}" once each. In front of the former come the variables @{OPENHOOK_VM}, @{OPENHOOK_NAME},
-// @{OPENHOOK_SHORT_NAME} (as in libvirt's directories) and @{OPENHOOK_ID} (a pattern for the number
-// in them), the rules come before the latter, and OPENHOOK_TEMPLATE becomes the profile's name
-// wherever it stands. Errors: kInvalidArgument for a template without these lines and for names
-// that are not what VmNames says.
+// @{OPENHOOK_SHORT_NAME} (as in libvirt's directories) and @{OPENHOOK_ID} (the number in them, or a
+// pattern for it), the rules come before the latter, and OPENHOOK_TEMPLATE becomes the profile's
+// name wherever it stands. Errors: kInvalidArgument for a template without these lines and for
+// names that are not what VmNames says.
 Result<std::string> RenderProfile(std::string_view text, const VmNames& vm, const Rules& rules);
 
 // An upper bound of the states that `rules` add to the automaton of a profile: each byte that a

@@ -75,8 +75,10 @@ Host::~Host() {
   End(&loader_, SIGTERM);
 }
 
-void Host::StartLoader() {
-  loader_ = Spawn({"/usr/sbin/openhook-loader", "--vm", kVm, "--name", "lab"});
+void Host::StartLoader(const std::vector<std::string>& more_words) {
+  std::vector<std::string> words{"/usr/sbin/openhook-loader", "--vm", kVm, "--name", "lab"};
+  words.insert(words.end(), more_words.begin(), more_words.end());
+  loader_ = Spawn(std::move(words));
 }
 
 void Host::StartBroker(const std::vector<std::string>& more_words) {

@@ -31,7 +31,7 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  void StartLoader();
+  void StartLoader(const std::vector<std::string>& more_words = {});
   void StartBroker(const std::vector<std::string>& more_words = {});
   void KillLoader();
   void KillBroker();

@@ -228,5 +228,19 @@ TEST_F(InStep, ADomainsDirectoriesAreNotThoseOfOneWhoseNameEndsAlike) {
   EXPECT_EQ(KernelAllows(libvirt + "save/lab.save"), "read");
 }
 
+// Names of one prefix share libvirt's short name, and the monitor's socket lies in the directory.
+TEST_F(InStep, TheNumberOfADomainTellsItsDirectoriesFromThoseOfANameThatBeginsAlike) {
+  host_.KillLoader();
+  host_.StartLoader({"--id", "7"});
+  ASSERT_EQ(host_.Ask(GrantRequest({host_.File("x")}, proto::GRANT_ACCESS_READ)).outcome(),
+            proto::OUTCOME_OK);
+  for (const char* place : {"/var/lib/libvirt/qemu/domain-", "/run/libvirt/qemu/channel/",
+                            "/var/lib/libvirt/qemu/channel/target/domain-"}) {
+    EXPECT_EQ(KernelAllows(std::string(place) + "7-lab/monitor.sock"), kAll) << place;
+    EXPECT_EQ(KernelAllows(std::string(place) + "8-lab/monitor.sock"), "") << place;
+    EXPECT_EQ(KernelAllows(std::string(place) + "77-lab/monitor.sock"), "") << place;
+  }
+}
+
 }  // namespace
 }  // namespace openhook::lsm

@@ -23,6 +23,14 @@ TEST(HookCall, FindsTheUuidOfTheMachine) {
             "11111111-2222-3333-4444-55555555aaaa");
 }
 
+TEST(HookCall, FindsTheNumberOfARunningMachine) {
+  EXPECT_EQ(IdOf("<domain type='qemu' id='17' xmlns:qemu='x'>\n <name>a</name>"), "17");
+  for (const char* text : {"", "<domain type='qemu'>\n<title id='5'/>", "<domain id='-1'>",
+                           "<domain id='7}{'>", "<domain id=''>"}) {
+    EXPECT_EQ(IdOf(text), "") << text;
+  }
+}
+
 TEST(HookCall, TakesNothingElseForAUuid) {
   for (const char* text : {"", "<uuid>", "<uuid></uuid>", "<uuid>../../etc</uuid>",
                            "<uuid>11111111-2222-3333-4444-55555555aaa/</uuid>"}) {

@@ -38,7 +38,7 @@ TEST(EscapePath, LeavesLettersDigitsAndSlashesAndWritesEveryOtherByteInOctal) {
 
 TEST(RenderProfile, PutsNameVariablesAndRulesIntoTheTemplate) {
   const Rules rules{{Path("/srv/b"), RuleAccess::kReadWrite}, {Path("/srv/a"), RuleAccess::kRead}};
-  EXPECT_EQ(RenderProfile(kTemplate, {kUuid, "web 1"}, rules).value(),
+  EXPECT_EQ(RenderProfile(kTemplate, {kUuid, "web 1", ""}, rules).value(),
             "# comment\n"
             "#include <tunables/global>\n"
             "@{OPENHOOK_VM}=\"11111111-2222-4333-8444-555555555555\"\n"
@@ -59,7 +59,7 @@ TEST(RenderProfile, PutsNameVariablesAndRulesIntoTheTemplate) {
 
 TEST(RenderProfile, TheShortNameHasTwentyCharactersAsInLibvirtsDirectories) {
   const auto line_of = [](const std::string& name) {
-    const std::string text = RenderProfile(kTemplate, {kUuid, name}, {}).value();
+    const std::string text = RenderProfile(kTemplate, {kUuid, name, ""}, {}).value();
     const auto begin = text.find("@{OPENHOOK_SHORT_NAME}");
     return text.substr(begin, text.find('\n', begin) - begin);
   };
@@ -69,9 +69,17 @@ TEST(RenderProfile, TheShortNameHasTwentyCharactersAsInLibvirtsDirectories) {
             "@{OPENHOOK_SHORT_NAME}=\"abcdefghijklmnopqr\\303\\244\\303\\266\"");
 }
 
+TEST(RenderProfile, TheNumberOfARunningDomainIsThatNumberAndNothingElse) {
+  const std::string text = RenderProfile(kTemplate, {kUuid, "web", "7"}, {}).value();
+  EXPECT_THAT(text, HasSubstr("@{OPENHOOK_ID}=7\n"));
+  for (const char* id : {"-1", "7 8", "{1,2}", "*", "12345678901"}) {
+    EXPECT_FALSE(RenderProfile(kTemplate, {kUuid, "web", id}, {})) << id;
+  }
+}
+
 TEST(RenderProfile, APathCannotLeaveItsRule) {
   const Rules rules{{Path("/srv/\" rwk, } profile evil { /** rwk,\n}"), RuleAccess::kRead}};
-  const std::string text = RenderProfile(kTemplate, {kUuid, ""}, rules).value();
+  const std::string text = RenderProfile(kTemplate, {kUuid, "", ""}, rules).value();
   EXPECT_THAT(text, Not(HasSubstr("evil {")));
   EXPECT_THAT(text, Not(HasSubstr("**")));
 }
@@ -80,7 +88,7 @@ TEST(RenderProfile, RefusesATemplateThatItCannotFill) {
   for (const char* text :
        {"", "profile OPENHOOK_TEMPLATE {", "\nprofile OPENHOOK_TEMPLATE {", "\nprofile other {\n}",
         "\n}\nprofile OPENHOOK_TEMPLATE {", "\nprofile OPENHOOK_TEMPLATE {\n}\nprofile x {\n}\n"}) {
-    const auto rendered = RenderProfile(text, {kUuid, ""}, {});
+    const auto rendered = RenderProfile(text, {kUuid, "", ""}, {});
     ASSERT_FALSE(rendered) << text;
     EXPECT_THAT(rendered.error().context, HasSubstr("template")) << text;
   }
