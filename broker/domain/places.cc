@@ -57,7 +57,14 @@ bool AreIn(const Places& places, std::string_view text) {
   const auto holds_emulator = [&](const LabelPlace& label) {
     return label.span.begin < places.emulator.end && places.emulator.begin < label.span.end;
   };
-  return apart && std::all_of(places.labels.begin(), places.labels.end(), is_label) &&
+  const std::size_t new_label = places.before_new_label.end;
+  const auto holds_new_label = [&](const Span& span) {
+    return span.begin < new_label && new_label < span.end;
+  };
+  return apart && !holds_new_label(places.emulator) &&
+         std::none_of(places.labels.begin(), places.labels.end(),
+                      [&](const LabelPlace& label) { return holds_new_label(label.span); }) &&
+         std::all_of(places.labels.begin(), places.labels.end(), is_label) &&
          std::none_of(places.labels.begin(), places.labels.end(), holds_emulator) &&
          (places.emulator.IsEmpty() || IsElement(places.emulator, "emulator", text)) &&
          (places.before_new_label.IsEmpty() ||

@@ -89,5 +89,16 @@ TEST(Places, ThatAreNotInTheTextAreFound) {
   EXPECT_FALSE(AreIn(bad, kDefinition));
 }
 
+TEST(Places, OfANewLabelAreNotInsideOfWhatIsExchanged) {
+  constexpr std::string_view kText =
+      "<domain><devices><emulator><!--<devices>--></emulator></devices></domain>";
+  Places places = PlacesIn(kText);
+  ASSERT_TRUE(AreIn(places, kText));
+  places.before_new_label.begin = kText.rfind("<devices>");
+  places.before_new_label.end =
+      places.before_new_label.begin + std::string_view("<devices>").size();
+  EXPECT_FALSE(AreIn(places, kText));
+}
+
 }  // namespace
 }  // namespace openhook::domain
