@@ -13,8 +13,8 @@
 #include "broker/base/text.h"
 #include "broker/chain/read_chain.h"
 #include "broker/fs/directory.h"
+#include "broker/fs/program_file.h"
 #include "broker/fs/text_file.h"
-#include "broker/fs/whole_file.h"
 #include "broker/plan/planner_process.h"
 
 namespace openhook::aa_helper {
@@ -226,7 +226,7 @@ Result<void> Helper::CheckMachine(const domain::Plan& plan) const {
 }
 
 Result<domain::ForbiddenPaths> Helper::Forbidden() const {
-  const auto text = fs::ReadWholeFile(places_.forbidden, kListBytes);
+  const auto text = fs::ReadTextFile(places_.forbidden, kListBytes);
   if (!text && text.error().code != ErrorCode::kNotFound) {
     return tl::make_unexpected(text.error());
   }

@@ -8,7 +8,7 @@
 
 #include "broker/adopt/image_owners.h"
 #include "broker/base/text.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
 
 namespace openhook::adopt {
 

@@ -6,8 +6,8 @@
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/file_facts.h"
+#include "broker/fs/program_file.h"
 #include "broker/fs/text_file.h"
-#include "broker/fs/whole_file.h"
 
 namespace openhook::adopt {
 

@@ -6,6 +6,7 @@
 
 #include "broker/adopt/lines.h"
 #include "broker/base/text.h"
+#include "broker/program/run_program.h"
 
 namespace openhook::adopt {
 
@@ -92,7 +93,7 @@ Result<Virsh> Virsh::To(const std::string& uri) {
 Result<std::string> Virsh::Run(std::vector<std::string> words, std::string_view input) const {
   const std::string command = words.front();
   words.insert(words.begin(), {"virsh", "--quiet", "--connect", uri_});
-  auto run = RunProgram(words, input, kPatience);
+  auto run = RunProgram({.words = words, .input = input, .deadline = kPatience});
   if (!run) {
     Error error = std::move(run).error();
     error.context += error.code == ErrorCode::kNotFound

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/adopt/run_program.h"
 #include "broker/base/result.h"
 
 namespace openhook::adopt {

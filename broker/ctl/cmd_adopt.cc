@@ -21,7 +21,7 @@
 #include "broker/ctl/make_plan.h"
 #include "broker/ctl/plan_output.h"
 #include "broker/fs/holders.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
 
 namespace openhook::ctl {
 

@@ -16,7 +16,8 @@
 #include "broker/doctor/host_paths.h"
 #include "broker/doctor/security.h"
 #include "broker/fs/directory.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
+#include "broker/program/run_program.h"
 
 namespace openhook::ctl {
 
@@ -63,9 +64,9 @@ Result<void> LoadProfiles() {
     return {};
   }
   const auto run =
-      adopt::RunProgram({"apparmor_parser", "--replace", "/etc/apparmor.d/openhookd",
-                         "/etc/apparmor.d/openhook-loader", "/etc/apparmor.d/openhook-plan"},
-                        "", kPatience);
+      RunProgram({.words = {"apparmor_parser", "--replace", "/etc/apparmor.d/openhookd",
+                            "/etc/apparmor.d/openhook-loader", "/etc/apparmor.d/openhook-plan"},
+                  .deadline = kPatience});
   if (!run || run->status != 0) {
     return Fail(ErrorCode::kUnavailable,
                 "the AppArmor profiles of openhook's own programs could not be loaded: " +
@@ -81,9 +82,10 @@ Result<std::string> Restart() {
         "Restart libvirtd now: it reads this when it starts. Running machines go on.");
   }
   // The units of brokers are new to it, too.
-  auto run = adopt::RunProgram({"systemctl", "daemon-reload"}, "", kPatience);
+  auto run = RunProgram({.words = {"systemctl", "daemon-reload"}, .deadline = kPatience});
   if (run && run->status == 0) {
-    run = adopt::RunProgram({"systemctl", "try-restart", "libvirtd.service"}, "", kPatience);
+    run = RunProgram(
+        {.words = {"systemctl", "try-restart", "libvirtd.service"}, .deadline = kPatience});
   }
   if (!run || run->status != 0) {
     return Fail(ErrorCode::kUnavailable, "libvirtd could not be restarted: " +

@@ -18,7 +18,7 @@
 #include "broker/ctl/plan_grants.h"
 #include "broker/ctl/plan_output.h"
 #include "broker/ctl/render.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/text_file.h"
 
 namespace openhook::ctl {
 
@@ -39,7 +39,7 @@ Result<HostPlan> MakePlan(const PlanOptions& options) {
   }
   const auto xml = options.definition == "-"
                        ? fs::ReadStandardInput(limits::kMaxDomainXml)
-                       : fs::ReadWholeFile(options.definition, limits::kMaxDomainXml);
+                       : fs::ReadTextFile(options.definition, limits::kMaxDomainXml);
   if (!xml) {
     return tl::make_unexpected(xml.error());
   }

@@ -21,7 +21,7 @@
 #include "broker/ctl/reconcile.h"
 #include "broker/ctl/table.h"
 #include "broker/ctl/words.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/text_file.h"
 
 namespace openhook::ctl {
 
@@ -39,7 +39,7 @@ Result<std::string> ReadLive(const ReconcileCommand& command) {
     return fs::ReadStandardInput(limits::kMaxDomainXml);
   }
   if (!command.definition.empty()) {
-    return fs::ReadWholeFile(command.definition, limits::kMaxDomainXml);
+    return fs::ReadTextFile(command.definition, limits::kMaxDomainXml);
   }
   const auto virsh = adopt::Virsh::To(command.libvirt.connect);
   const auto domain = virsh ? virsh->Find(command.libvirt.domain)

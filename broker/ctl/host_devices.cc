@@ -10,7 +10,8 @@
 
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
+#include "broker/fs/text_file.h"
 
 namespace openhook::ctl {
 
@@ -36,7 +37,7 @@ bool IsNumber(const std::string& text) {
 
 // The content of a file below /sys, without its line feed; empty when there is none.
 std::string Fact(const std::string& path) {
-  auto text = fs::ReadWholeFile(path, kFactBytes);
+  auto text = fs::ReadTextFile(path, kFactBytes);
   if (!text) {
     return {};
   }

@@ -5,7 +5,8 @@
 #include <fmt/format.h>
 
 #include "broker/base/text.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
+#include "broker/fs/text_file.h"
 #include "broker/plan/planner_process.h"
 
 namespace openhook::ctl {
@@ -27,7 +28,7 @@ Result<domain::ForbiddenPaths> ReadForbidden(const std::string& file) {
   if (file == kDefaultForbiddenList) {
     return domain::ForbiddenPaths::Default();
   }
-  return fs::ReadWholeFile(file, kListBytes).and_then([](const std::string& text) {
+  return fs::ReadTextFile(file, kListBytes).and_then([](const std::string& text) {
     return domain::ForbiddenPaths::Parse(text);
   });
 }

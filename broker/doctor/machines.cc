@@ -8,7 +8,7 @@
 #include "broker/base/text.h"
 #include "broker/client/control_client.h"
 #include "broker/fs/directory.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
 
 namespace openhook::doctor {
 

@@ -8,7 +8,8 @@
 
 #include "broker/base/text.h"
 #include "broker/fs/file_facts.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
+#include "broker/fs/text_file.h"
 #include "policy/label/detect.h"
 
 namespace openhook::doctor {
@@ -85,7 +86,7 @@ bool IsAppArmorInForce() {
 Findings CheckSecurityModule(const HostPaths& paths) {
   switch (label::ModuleInForce(label::ReadKernelFacts())) {
     case label::Module::kAppArmor: {
-      const auto profiles = fs::ReadWholeFile(paths.apparmor_profiles, kListBytes);
+      const auto profiles = fs::ReadTextFile(paths.apparmor_profiles, kListBytes);
       if (!profiles) {
         return {{Level::kNote, "AppArmor",
                  "it is in force, and its profiles cannot be read: " + profiles.error().Message(),

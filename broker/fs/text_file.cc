@@ -20,6 +20,25 @@ namespace {
 
 constexpr std::size_t kChunk = 16 * std::size_t{1024};
 
+Result<std::string> ReadToEnd(const UniqueFd& file, const std::string& who, std::size_t max_bytes) {
+  std::string text;
+  std::array<char, kChunk> chunk{};
+  for (;;) {
+    const ssize_t size = ::read(file.Get(), chunk.data(), chunk.size());
+    if (size == 0) {
+      return text;
+    }
+    if (size < 0 && errno != EINTR) {
+      return FailErrno(errno, "cannot read " + who);
+    }
+    text.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    if (text.size() > max_bytes) {
+      return Fail(ErrorCode::kLimit,
+                  who + " is longer than " + std::to_string(max_bytes) + " bytes");
+    }
+  }
+}
+
 bool WriteAll(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
@@ -38,26 +57,16 @@ std::string DirectoryOf(const std::string& path) {
 }  // namespace
 
 Result<std::string> ReadTextFile(const std::string& path, std::size_t max_bytes) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!file.IsValid()) {
     return FailErrno(errno, "cannot open " + Quote(path));
   }
-  std::string text;
-  std::array<char, kChunk> chunk{};
-  for (;;) {
-    const ssize_t size = ::read(file.Get(), chunk.data(), chunk.size());
-    if (size == 0) {
-      return text;
-    }
-    if (size < 0 && errno != EINTR) {
-      return FailErrno(errno, "cannot read " + Quote(path));
-    }
-    text.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    if (text.size() > max_bytes) {
-      return Fail(ErrorCode::kLimit,
-                  Quote(path) + " has more than " + std::to_string(max_bytes) + " bytes");
-    }
-  }
+  return ReadToEnd(file, Quote(path), max_bytes);
+}
+
+Result<std::string> ReadStandardInput(std::size_t max_bytes) {
+  const UniqueFd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+  return ReadToEnd(input, "standard input", max_bytes);
 }
 
 Result<void> ReplaceTextFile(const std::string& path, std::string_view text, mode_t mode) {

@@ -16,8 +16,10 @@
 
 namespace openhook::fs {
 
-// Errors: kLimit for a file of more than `max_bytes`; else the kernel's.
+// All of it, symlinks followed. Errors: kLimit for more than `max_bytes`; else the kernel's.
 Result<std::string> ReadTextFile(const std::string& path, std::size_t max_bytes);
+// The same of standard input, to its end.
+Result<std::string> ReadStandardInput(std::size_t max_bytes);
 
 // Others see the old file or the new one, also after a power cut. The new one is called
 // "PATH.new" until it is complete.

@@ -14,9 +14,10 @@
 #include "broker/fs/append_file.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/process.h"
+#include "broker/fs/program_file.h"
 #include "broker/fs/text_file.h"
-#include "broker/fs/whole_file.h"
 #include "broker/libvirt/child_program.h"
+#include "broker/program/run_program.h"
 
 namespace openhook::libvirt {
 
@@ -37,14 +38,15 @@ constexpr const char* kSystemctl = "/usr/bin/systemctl";
 bool SystemdRuns() { return fs::FileExists("/run/systemd/system").value_or(false); }
 
 Result<void> Systemctl(const std::string& verb, const std::string& uuid) {
-  const auto status = RunAndWait({kSystemctl, verb, "openhookd@" + uuid + ".service"}, "");
-  if (!status) {
-    return tl::make_unexpected(status.error());
+  const auto run = RunProgram({.words = {kSystemctl, verb, "openhookd@" + uuid + ".service"},
+                               .complaints = Complaints::kOurs});
+  if (!run) {
+    return tl::make_unexpected(run.error());
   }
-  return *status == 0 ? Result<void>()
-                      : Fail(ErrorCode::kUnavailable, "systemctl " + verb + " openhookd@" + uuid +
-                                                          " failed; 'journalctl -u openhookd@" +
-                                                          uuid + "' tells why");
+  return run->status == 0 ? Result<void>()
+                          : Fail(ErrorCode::kUnavailable,
+                                 "systemctl " + verb + " openhookd@" + uuid +
+                                     " failed; 'journalctl -u openhookd@" + uuid + "' tells why");
 }
 
 template <class Predicate>

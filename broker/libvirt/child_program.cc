@@ -2,7 +2,6 @@
 
 #include "broker/libvirt/child_program.h"
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,29 +32,19 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
 }
 
 // libvirtd blocks signals in its threads, and a child inherits that.
-void KeepOnly(int input, int output, int complaints) {
+void KeepOnly(int input, int output) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::dup2(input, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
-  ::dup2(complaints, STDERR_FILENO);
+  ::dup2(output, STDERR_FILENO);
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
 [[noreturn]] void Become(const std::vector<char*>& words) {
   ::execv(words.front(), words.data());
   ::_exit(kCannotExecute);
-}
-
-Result<int> WaitFor(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) {
-      return FailErrno(errno, "cannot wait for a program");
-    }
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : kCannotExecute;
 }
 
 Result<pid_t> StartChild(const std::vector<std::string>& words) {
@@ -67,37 +56,7 @@ Result<pid_t> StartChild(const std::vector<std::string>& words) {
   return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : Result<pid_t>(pid);
 }
 
-Result<UniqueFd> MemoryWith(std::string_view content) {
-  UniqueFd memory(::memfd_create("openhook-definition", MFD_CLOEXEC));
-  while (memory.IsValid() && !content.empty()) {
-    const ssize_t put = ::write(memory.Get(), content.data(), content.size());
-    if (put < 0) {
-      return FailErrno(errno, "cannot keep the definition in memory");
-    }
-    content.remove_prefix(static_cast<std::size_t>(put));
-  }
-  if (!memory.IsValid() || ::lseek(memory.Get(), 0, SEEK_SET) != 0) {
-    return FailErrno(errno, "cannot keep the definition in memory");
-  }
-  return memory;
-}
-
 }  // namespace
-
-Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view input) {
-  const auto memory = MemoryWith(input);
-  const auto nothing = fs::OpenNull();
-  if (!memory || !nothing) {
-    return tl::make_unexpected(memory ? nothing.error() : memory.error());
-  }
-  const std::vector<char*> pointers = Pointers(words);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    KeepOnly(memory->Get(), nothing->Get(), STDERR_FILENO);
-    Become(pointers);
-  }
-  return pid < 0 ? FailErrno(errno, "cannot start " + Quote(words.front())) : WaitFor(pid);
-}
 
 Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log) {
   const auto nothing = fs::OpenNull();
@@ -111,13 +70,15 @@ Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& l
     if (::fork() != 0) {
       ::_exit(0);
     }
-    KeepOnly(nothing->Get(), log.Get(), log.Get());
+    KeepOnly(nothing->Get(), log.Get());
     Become(pointers);
   }
   if (pid < 0) {
     return FailErrno(errno, "cannot start " + Quote(words.front()));
   }
-  return WaitFor(pid).map([](int) {});
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return {};
 }
 
 Result<int> Supervise(const std::vector<std::string>& broker,

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Programs that the hook starts: one to wait for, with what it reads; and one that goes on without
-// the hook, in a session of its own; and who stays with a broker.
+// Programs that go on without the hook, in a session of their own; and who stays with a broker.
 
 #ifndef BROKER_LIBVIRT_CHILD_PROGRAM_H_
 #define BROKER_LIBVIRT_CHILD_PROGRAM_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "broker/base/result.h"
@@ -15,11 +13,8 @@
 
 namespace openhook::libvirt {
 
-// `words`: the file, then its arguments. Its standard output is dropped: what a hook prints there,
-// libvirt may take for a definition. Its complaints are the hook's. Returns its exit status.
-Result<int> RunAndWait(const std::vector<std::string>& words, std::string_view input);
-
-// `log` is its standard output and error. Nothing else goes along, and it has no parent that waits.
+// `words`: the file, then its arguments. `log` is its standard output and error. Nothing else goes
+// along, and it has no parent that waits.
 Result<void> StartAlone(const std::vector<std::string>& words, const UniqueFd& log);
 
 // Runs the broker and, beside it, `loader` (empty: none) until the broker ends by itself; starts

@@ -7,7 +7,7 @@
 
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/text_file.h"
 #include "broker/libvirt/key_value.h"
 
 namespace openhook::libvirt {
@@ -62,7 +62,7 @@ Result<std::optional<DomainConfig>> ReadDomainConfig(const std::string& director
   if (!*exists) {
     return std::optional<DomainConfig>();
   }
-  const auto text = fs::ReadWholeFile(path, kMaxConfigBytes);
+  const auto text = fs::ReadTextFile(path, kMaxConfigBytes);
   if (!text) {
     return tl::make_unexpected(text.error());
   }

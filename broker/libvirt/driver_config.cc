@@ -6,7 +6,7 @@
 
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/text_file.h"
 #include "broker/libvirt/key_value.h"
 
 namespace openhook::libvirt {
@@ -66,7 +66,7 @@ Result<DriverConfig> ReadDriverConfig(const std::string& path) {
   if (!exists || !*exists) {
     return exists ? DriverConfig() : Result<DriverConfig>(tl::make_unexpected(exists.error()));
   }
-  auto config = fs::ReadWholeFile(path, kMaxConfigBytes).and_then([](const std::string& text) {
+  auto config = fs::ReadTextFile(path, kMaxConfigBytes).and_then([](const std::string& text) {
     return ParseDriverConfig(text);
   });
   if (config) {

@@ -12,11 +12,13 @@
 
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
-#include "broker/fs/whole_file.h"
+#include "broker/fs/program_file.h"
+#include "broker/fs/text_file.h"
 #include "broker/libvirt/broker_process.h"
 #include "broker/libvirt/child_program.h"
 #include "broker/libvirt/domain_config.h"
 #include "broker/libvirt/hook_call.h"
+#include "broker/program/run_program.h"
 
 namespace openhook::libvirt {
 namespace {
@@ -45,13 +47,15 @@ Result<void> RunCtl(const BrokerProcess& broker, const std::string& uuid,
   }
   std::vector<std::string> command = {*program, "--run-dir", broker.run_dir(), "--vm", uuid};
   command.insert(command.end(), words.begin(), words.end());
-  const auto status = RunAndWait(command, definition);
-  if (!status) {
-    return tl::make_unexpected(status.error());
+  // What it prints to standard output libvirt might take for a definition.
+  const auto run =
+      RunProgram({.words = command, .input = definition, .complaints = Complaints::kOurs});
+  if (!run) {
+    return tl::make_unexpected(run.error());
   }
-  return *status == 0 ? Result<void>()
-                      : Fail(ErrorCode::kPermission,
-                             "the machine does not get what its definition asks for");
+  return run->status == 0 ? Result<void>()
+                          : Fail(ErrorCode::kPermission,
+                                 "the machine does not get what its definition asks for");
 }
 
 Result<void> Start(const BrokerProcess& broker, const std::string& name, const std::string& uuid,

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Reads small files that an administrator names, and facts that the kernel keeps as files and links
-// below /sys. Not for files of a VM.
+// Links, and programs that can be run. Not for files of a VM.
 
-#ifndef BROKER_FS_WHOLE_FILE_H_
-#define BROKER_FS_WHOLE_FILE_H_
+#ifndef BROKER_FS_PROGRAM_FILE_H_
+#define BROKER_FS_PROGRAM_FILE_H_
 
-#include <cstddef>
 #include <string>
 
 #include "broker/base/result.h"
 
 namespace openhook::fs {
-
-// All of it, symlinks followed. Errors: kLimit for more than `limit` bytes; the kernel's.
-Result<std::string> ReadWholeFile(const std::string& path, std::size_t limit);
-// The same of standard input, to its end.
-Result<std::string> ReadStandardInput(std::size_t limit);
 
 // What a symlink points at, as it is written. Errors: the kernel's.
 Result<std::string> LinkTarget(const std::string& path);
@@ -33,4 +26,4 @@ Result<std::string> FindProgramBeside(const std::string& name, const std::string
 
 }  // namespace openhook::fs
 
-#endif  // BROKER_FS_WHOLE_FILE_H_
+#endif  // BROKER_FS_PROGRAM_FILE_H_
