@@ -7,7 +7,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "broker/adopt/lines.h"
+#include "broker/base/key_value.h"
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
@@ -20,21 +20,28 @@ namespace {
 constexpr std::string_view kConf = ".conf";
 constexpr std::string_view kOriginal = ".original.xml";
 constexpr std::string_view kRecord = ".record";
+constexpr std::string_view kWrapper = "wrapper";
+constexpr std::string_view kAppArmorLabel = "apparmor-label";
+constexpr std::string_view kImage = "image";
 constexpr std::size_t kUuidBytes = 36;
 constexpr std::size_t kMaxRecordBytes = std::size_t{1} << 20;
 constexpr mode_t kEverybodyReads = 0644;
 constexpr mode_t kOwnerOnly = 0600;
 constexpr mode_t kDirectoryMode = 0755;
 
-// Without comments, sections and what is no "key = value".
-Settings ParseSettings(std::string_view text) {
+tl::unexpected<Error> NotUnderstood(const std::string& path, const std::string& why) {
+  return Fail(ErrorCode::kCorrupt, "cannot understand " + Quote(path) + " (" + why +
+                                       "); put it right or remove it by hand");
+}
+
+Result<Settings> ParseSettings(std::string_view text, const std::string& path) {
+  const auto lines = ParseKeyValues(text);
+  if (!lines) {
+    return NotUnderstood(path, lines.error().context);
+  }
   Settings settings;
-  for (const std::string_view line : LinesOf(text)) {
-    const std::size_t equals = line.find('=');
-    const std::string_view key = Trimmed(line.substr(0, equals));
-    if (equals != std::string_view::npos && !key.empty() && key.front() != '#') {
-      settings.emplace_back(key, Trimmed(line.substr(equals + 1)));
-    }
+  for (const KeyValue& line : *lines) {
+    settings.emplace_back(line.key, line.value);
   }
   return settings;
 }
@@ -45,18 +52,21 @@ std::string FormatSettings(const Settings& settings) {
       "broker,\n"
       "# openhookd, and others may be added. 'openhookctl release' removes this file.\n";
   for (const auto& [key, value] : settings) {
-    text += fmt::format("{} = {}\n", key, value);
+    text += FormatKeyValue(key, value);
   }
   return text;
 }
 
 // One image a line, the path last; it has no newline.
 std::string FormatRecord(const Record& record) {
-  std::string text =
-      fmt::format("wrapper = {}\napparmor-label = {}\n", record.wrapper, record.apparmor_label);
+  std::string text;
+  for (const auto& [key, value] :
+       {std::pair(kWrapper, record.wrapper), std::pair(kAppArmorLabel, record.apparmor_label)}) {
+    text += value.empty() ? "" : FormatKeyValue(key, value);
+  }
   for (const SecuredImage& image : record.images) {
-    text += fmt::format("image = {} {} {} {:o} {}\n", image.ino, image.uid, image.gid, image.mode,
-                        image.path);
+    text += FormatKeyValue(kImage, fmt::format("{} {} {} {:o} {}", image.ino, image.uid, image.gid,
+                                               image.mode, image.path));
   }
   return text;
 }
@@ -85,17 +95,20 @@ std::optional<SecuredImage> ParseImage(std::string_view text) {
 }
 
 Result<Record> ParseRecord(std::string_view text, const std::string& path) {
+  const auto settings = ParseSettings(text, path);
+  if (!settings) {
+    return tl::make_unexpected(settings.error());
+  }
   Record record;
-  for (const auto& [key, value] : ParseSettings(text)) {
-    if (key == "wrapper") {
+  for (const auto& [key, value] : *settings) {
+    if (key == kWrapper) {
       record.wrapper = value;
-    } else if (key == "apparmor-label") {
+    } else if (key == kAppArmorLabel) {
       record.apparmor_label = value;
-    } else if (const auto image = key == "image" ? ParseImage(value) : std::nullopt) {
+    } else if (const auto image = key == kImage ? ParseImage(value) : std::nullopt) {
       record.images.push_back(*image);
     } else {
-      return Fail(ErrorCode::kCorrupt,
-                  "cannot understand " + Quote(path) + "; put it right or remove it by hand");
+      return NotUnderstood(path, "its line " + Quote(key + " = " + value));
     }
   }
   return record;
@@ -164,10 +177,16 @@ Result<std::optional<Record>> Adoptions::RecordOf(const std::string& uuid) const
 }
 
 Result<std::optional<Settings>> Adoptions::SettingsOf(const std::string& uuid) const {
-  return ReadIfThere(ConfPath(uuid), kMaxRecordBytes)
-      .map([](const std::optional<std::string>& text) {
-        return text ? std::optional(ParseSettings(*text)) : std::nullopt;
-      });
+  const auto text = ReadIfThere(ConfPath(uuid), kMaxRecordBytes);
+  if (!text) {
+    return tl::make_unexpected(text.error());
+  }
+  if (!*text) {
+    return std::nullopt;
+  }
+  return ParseSettings(**text, ConfPath(uuid)).map([](Settings settings) {
+    return std::optional(std::move(settings));
+  });
 }
 
 Result<void> Adoptions::SetOriginal(const std::string& uuid, const std::string& xml) const {

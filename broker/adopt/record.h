@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What is kept of an adopted domain, in the directory of adoptions (/etc/openhook/domains):
-//   UUID.conf          the domain is adopted. Lines "key = value", options of its openhookd; read
-//   by
-//                      openhook-hook, which starts it
+//   UUID.conf          the domain is adopted. Lines "key = value", options of its openhookd, which
+//                      openhook-hook reads
 //   UUID.original.xml  the definition as it was, for releasing and for people; root's alone, since
 //                      it may hold passwords
 //   UUID.record        what else releasing needs (image owners); root's alone

@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <cctype>
 
+#include "broker/base/key_value.h"
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/text_file.h"
-#include "broker/libvirt/key_value.h"
 
 namespace openhook::libvirt {
 
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{64} << 10;
+
 Result<void> Take(const KeyValue& setting, DomainConfig* config) {
   const auto& [line, key, value] = setting;
   if (key == "vm" || key == "config") {

@@ -4,10 +4,10 @@
 
 #include <charconv>
 
+#include "broker/base/key_value.h"
 #include "broker/base/text.h"
 #include "broker/fs/directory.h"
 #include "broker/fs/text_file.h"
-#include "broker/libvirt/key_value.h"
 
 namespace openhook::libvirt {
 

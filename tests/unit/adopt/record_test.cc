@@ -49,6 +49,31 @@ TEST_F(AdoptionFiles, ComeBackAsTheyWereWritten) {
               ElementsAre(Pair("drift", "strict"), Pair("vm-user", "64055")));
 }
 
+// Such a name would not be found again when the image is to be given back.
+TEST_F(AdoptionFiles, KeepEveryByteOfAnImagesName) {
+  ASSERT_TRUE(adoptions_.Lock());
+  Record record;
+  for (const char* path : {"/srv/disk ", "/srv/disk\t", "/srv/disk\r", "/srv/disk\"", "/srv/#"}) {
+    record.images.push_back({path, 42, 64055, 107, 0644});
+  }
+  ASSERT_TRUE(adoptions_.SetRecord(kUuid, record));
+  const auto read = adoptions_.RecordOf(kUuid);
+  ASSERT_TRUE(read && *read) << read.error().Message();
+  ASSERT_EQ((*read)->images.size(), record.images.size());
+  for (std::size_t i = 0; i < record.images.size(); ++i) {
+    EXPECT_EQ((*read)->images[i].path, record.images[i].path);
+  }
+}
+
+// The hook refuses such a file, too; a line that is left out here would be lost at the next change.
+TEST_F(AdoptionFiles, AreNotReadWhereALineIsNoSetting) {
+  ASSERT_TRUE(adoptions_.Lock());
+  tree_.File(std::string("etc/domains/") + kUuid + ".conf", "vm-user = 64055\nnonsense\n");
+  const auto settings = adoptions_.SettingsOf(kUuid);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().code, ErrorCode::kCorrupt);
+}
+
 TEST_F(AdoptionFiles, KeepWhatIsSecretFromOthersThanRoot) {
   ASSERT_TRUE(adoptions_.Lock());
   ASSERT_TRUE(adoptions_.SetOriginal(kUuid, "<password/>"));

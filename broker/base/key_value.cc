@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "broker/libvirt/key_value.h"
+#include "broker/base/key_value.h"
 
 #include <algorithm>
 
 #include "broker/base/text.h"
 
-namespace openhook::libvirt {
+namespace openhook {
 
 namespace {
 
@@ -48,6 +48,12 @@ tl::unexpected<Error> FaultInLine(std::size_t line, const std::string& why) {
   return Fail(ErrorCode::kInvalidArgument, "line " + std::to_string(line) + " " + why);
 }
 
+std::string FormatKeyValue(std::string_view key, std::string_view value) {
+  const bool plain = Trim(value) == value && !value.starts_with('"');
+  const std::string quote = plain ? "" : "\"";
+  return std::string(key) + " = " + quote + std::string(value) + quote + "\n";
+}
+
 Result<std::vector<KeyValue>> ParseKeyValues(std::string_view text) {
   std::vector<KeyValue> values;
   for (std::size_t line = 1; !text.empty(); ++line) {
@@ -66,4 +72,4 @@ Result<std::vector<KeyValue>> ParseKeyValues(std::string_view text) {
   return values;
 }
 
-}  // namespace openhook::libvirt
+}  // namespace openhook

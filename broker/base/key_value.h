@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Lines "key = value", as the files of this room have them: '#' begins a comment, values may stand
-// in double quotes.
+// Lines "key = value", as openhook's own small files have them: '#' begins a comment, values may
+// stand in double quotes.
 
-#ifndef BROKER_LIBVIRT_KEY_VALUE_H_
-#define BROKER_LIBVIRT_KEY_VALUE_H_
+#ifndef BROKER_BASE_KEY_VALUE_H_
+#define BROKER_BASE_KEY_VALUE_H_
 
 #include <string>
 #include <string_view>
@@ -12,7 +12,7 @@
 
 #include "broker/base/result.h"
 
-namespace openhook::libvirt {
+namespace openhook {
 
 struct KeyValue {
   std::size_t line = 0;
@@ -23,8 +23,11 @@ struct KeyValue {
 // Errors: kInvalidArgument with the line.
 Result<std::vector<KeyValue>> ParseKeyValues(std::string_view text);
 
+// A line that ParseKeyValues() reads as just that. `value` is not empty, and has no newline.
+std::string FormatKeyValue(std::string_view key, std::string_view value);
+
 tl::unexpected<Error> FaultInLine(std::size_t line, const std::string& why);
 
-}  // namespace openhook::libvirt
+}  // namespace openhook
 
-#endif  // BROKER_LIBVIRT_KEY_VALUE_H_
+#endif  // BROKER_BASE_KEY_VALUE_H_
