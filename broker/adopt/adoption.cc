@@ -173,24 +173,6 @@ Result<void> Compose(const Adoptions& adoptions, const Planner& planner,
   return ComposeSettings(adoptions, security, original->places, change);
 }
 
-Result<void> GiveAllToRoot(const Record& record) {
-  for (const SecuredImage& image : record.images) {
-    if (auto given = GiveToRoot(image); !given) {
-      return given;
-    }
-  }
-  return {};
-}
-
-Result<void> GiveAllBack(const Record& record) {
-  for (const SecuredImage& image : record.images) {
-    if (auto given = GiveBack(image); !given) {
-      return given;
-    }
-  }
-  return {};
-}
-
 // Did libvirt keep what it was given?
 Result<void> Verify(const Virsh& virsh, const Planner& planner, const Change& change) {
   Change now;
@@ -215,7 +197,7 @@ Result<void> KeepAndDefine(const Virsh& virsh, const Adoptions& adoptions, const
   const std::string& uuid = change.domain.uuid;
   return adoptions.SetOriginal(uuid, change.original)
       .and_then([&] { return adoptions.SetRecord(uuid, change.record); })
-      .and_then([&] { return GiveAllToRoot(change.record); })
+      .and_then([&] { return GiveAllToRoot(change.to_secure); })
       // Before the definition: one that names openhook-qemu does not start without it.
       .and_then([&] { return adoptions.SetSettings(uuid, change.settings); })
       .and_then([&] { return virsh.Define(Apply(change.before, change.edits)); })
@@ -305,8 +287,9 @@ Result<void> Adopt(const Virsh& virsh, const Adoptions& adoptions, const Planner
   // The definition is as it was: libvirt takes a new one whole or not at all.
   const auto now = virsh.Definition(change.domain.uuid, Virsh::Which::kPersistent);
   if (now && *now == change.original) {
-    const auto undone =
-        GiveAllBack(change.record).and_then([&] { return adoptions.Forget(change.domain.uuid); });
+    const auto undone = GiveAllBack(change.record.images).and_then([&] {
+      return adoptions.Forget(change.domain.uuid);
+    });
     if (!undone) {
       Error error = std::move(done).error();
       error.context += "; and what was begun is not undone: " + undone.error().Message();
@@ -350,7 +333,9 @@ Result<void> Release(const Virsh& virsh, const Adoptions& adoptions, const Chang
   if (change.still_served) {
     return {};
   }
-  return GiveAllBack(change.record).and_then([&] { return adoptions.Forget(change.domain.uuid); });
+  return GiveAllBack(change.record.images).and_then([&] {
+    return adoptions.Forget(change.domain.uuid);
+  });
 }
 
 }  // namespace openhook::adopt

@@ -42,7 +42,9 @@ struct Change {
   std::vector<Edit> edits;  // none: it is as wanted
   domain::Plan plan;        // of `before`
   Record record;
-  Settings settings;  // adopting alone
+  // Adopting alone.
+  std::vector<SecuredImage> to_secure;  // of `record`: what is to be root's, and is not yet
+  Settings settings;
   bool was_adopted = false;
   // Releasing: the running QEMU is an openhook-qemu, and needs its broker until it ends.
   bool still_served = false;

@@ -3,6 +3,7 @@
 #include "broker/adopt/image_owners.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <optional>
 
 #include "broker/base/text.h"
+#include "broker/fs/holders.h"
 #include "broker/fs/identity.h"
 #include "broker/fs/proc_fd.h"
 #include "broker/fs/resolve.h"
@@ -93,6 +95,47 @@ Result<void> GiveBack(const SecuredImage& image) {
   const auto found = Look(image.path);
   const bool still = found && IsSameFile(found->info, image) && found->info.st_uid == 0;
   return still ? SetOwner(*found, image) : Result<void>();
+}
+
+Result<void> CheckNobodyHas(const std::vector<SecuredImage>& images) {
+  for (const SecuredImage& image : images) {
+    const auto held = fs::HeldFiles::Scan(image.uid, {});
+    const auto found = Look(image.path);
+    const auto identity = found ? fs::IdentityOf(found->file, fs::HandleUse::kSkip)
+                                : tl::make_unexpected(found.error());
+    if (!held || !identity) {
+      return tl::make_unexpected(held ? identity.error() : held.error());
+    }
+    if (const auto holders = held->HoldersOf(*identity); !holders.empty()) {
+      return Fail(
+          ErrorCode::kConflict,
+          fmt::format("--secure-files: {} is open in the process {} ({}), which could not "
+                      "open it again; stop that machine first, or leave --secure-files out",
+                      Quote(image.path), holders.front().pid, Escape(holders.front().program)));
+    }
+  }
+  return {};
+}
+
+Result<void> GiveAllToRoot(const std::vector<SecuredImage>& images) {
+  Result<void> given;
+  for (const SecuredImage& image : images) {
+    given = given ? GiveToRoot(image) : given;
+  }
+  given = given.and_then([&] { return CheckNobodyHas(images); });
+  if (!given) {
+    (void)GiveAllBack(images);
+  }
+  return given;
+}
+
+Result<void> GiveAllBack(const std::vector<SecuredImage>& images) {
+  Result<void> all;
+  for (const SecuredImage& image : images) {
+    const auto given = GiveBack(image);
+    all = all ? given : all;
+  }
+  return all;
 }
 
 }  // namespace openhook::adopt

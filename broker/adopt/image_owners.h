@@ -26,6 +26,15 @@ Result<void> GiveToRoot(const SecuredImage& image);
 // As it was, if it is still that file and still as GiveToRoot() left it; nothing otherwise.
 Result<void> GiveBack(const SecuredImage& image);
 
+// A process of its owner that has an image open would not get it open again, and could go on
+// writing to it without the broker. Errors: kConflict with the process.
+Result<void> CheckNobodyHas(const std::vector<SecuredImage>& images);
+
+// All of them; and looks once more then, since until then anybody of that user could open them.
+// After an error none is root's.
+Result<void> GiveAllToRoot(const std::vector<SecuredImage>& images);
+Result<void> GiveAllBack(const std::vector<SecuredImage>& images);
+
 }  // namespace openhook::adopt
 
 #endif  // BROKER_ADOPT_IMAGE_OWNERS_H_

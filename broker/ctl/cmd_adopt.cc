@@ -20,7 +20,6 @@
 #include "broker/ctl/libvirt_options.h"
 #include "broker/ctl/make_plan.h"
 #include "broker/ctl/plan_output.h"
-#include "broker/fs/holders.h"
 #include "broker/fs/program_file.h"
 
 namespace openhook::ctl {
@@ -28,8 +27,6 @@ namespace openhook::ctl {
 namespace {
 
 using adopt::SecuredImage;
-
-enum class Effect : std::uint8_t { kShow, kDo };
 
 struct AdoptCommand {
   LibvirtOptions libvirt;
@@ -78,30 +75,6 @@ std::vector<SecuredImage> FindOwned(const HostPlan& plan, uid_t user) {
   return adopt::OwnedBy(user, paths);
 }
 
-// A process that has an image open by itself would not get it open again.
-Result<void> CheckNobodyHas(const HostPlan& plan, const std::vector<SecuredImage>& owned,
-                            uid_t user) {
-  const auto held = fs::HeldFiles::Scan(user, {});
-  if (!held) {
-    return tl::make_unexpected(held.error());
-  }
-  for (const SecuredImage& image : owned) {
-    const auto grant = std::find_if(
-        plan.grants.begin(), plan.grants.end(),
-        [&](const PlannedGrant& one) { return one.path == image.path && one.identity; });
-    const auto holders =
-        grant == plan.grants.end() ? std::vector<fs::Holder>() : held->HoldersOf(*grant->identity);
-    if (!holders.empty()) {
-      return Fail(
-          ErrorCode::kConflict,
-          fmt::format("--secure-files: {} is open in the process {} ({}), which could not "
-                      "open it again; stop that machine first, or leave --secure-files out",
-                      Quote(image.path), holders.front().pid, Escape(holders.front().program)));
-    }
-  }
-  return {};
-}
-
 // Into the record, so that releasing gives them back.
 void Record(const std::vector<SecuredImage>& owned, adopt::Record* record) {
   for (const SecuredImage& image : owned) {
@@ -119,10 +92,11 @@ Result<void> PrepareOwners(const AdoptCommand& command, Prepared* prepared) {
   if (prepared->owned.empty() || !command.secure_files) {
     return {};
   }
-  if (auto free = CheckNobodyHas(prepared->plan, prepared->owned, *user); !free) {
+  if (auto free = adopt::CheckNobodyHas(prepared->owned); !free) {
     return free;
   }
   Record(prepared->owned, &prepared->change.record);
+  prepared->change.to_secure = prepared->owned;
   return {};
 }
 
@@ -244,26 +218,21 @@ void Show(const Invocation& invocation, const Prepared& prepared, const AdoptCom
 }
 
 Result<void> RunAdopt(const Invocation& invocation, const AdoptCommand& command) {
-  const auto virsh = adopt::Virsh::To(command.libvirt.connect);
-  if (!virsh) {
-    return tl::make_unexpected(virsh.error());
+  const Effect effect = command.dry_run ? Effect::kShow : Effect::kDo;
+  const auto host = Reach(command.libvirt, effect);
+  if (!host) {
+    return tl::make_unexpected(host.error());
   }
-  const adopt::Adoptions adoptions(command.libvirt.AdoptionsDirectory());
-  auto lock = command.dry_run ? Result<UniqueFd>() : adoptions.Lock();
-  if (!lock) {
-    return tl::make_unexpected(lock.error());
-  }
-  const auto prepared = Prepare(command, *virsh, adoptions);
+  const auto prepared = Prepare(command, host->virsh, host->adoptions);
   if (!prepared) {
     return tl::make_unexpected(prepared.error());
   }
   if (auto allowed = CheckRefused(prepared->plan); !allowed) {
     return allowed;
   }
-  const Effect effect = command.dry_run ? Effect::kShow : Effect::kDo;
   if (effect == Effect::kDo && !IsNothingToDo(*prepared, command)) {
     const auto adopted = adopt::Adopt(
-        *virsh, adoptions, [](std::string_view xml) { return ReadDefinition(xml); },
+        host->virsh, host->adoptions, [](std::string_view xml) { return ReadDefinition(xml); },
         prepared->change);
     if (!adopted) {
       return adopted;

@@ -83,23 +83,18 @@ void Show(const Invocation& invocation, const ReleaseCommand& command,
 }
 
 Result<void> RunRelease(const Invocation& invocation, const ReleaseCommand& command) {
-  const auto virsh = adopt::Virsh::To(command.libvirt.connect);
-  if (!virsh) {
-    return tl::make_unexpected(virsh.error());
-  }
-  const adopt::Adoptions adoptions(command.libvirt.AdoptionsDirectory());
-  auto lock = command.dry_run ? Result<UniqueFd>() : adoptions.Lock();
-  if (!lock) {
-    return tl::make_unexpected(lock.error());
+  const auto host = Reach(command.libvirt, command.dry_run ? Effect::kShow : Effect::kDo);
+  if (!host) {
+    return tl::make_unexpected(host.error());
   }
   const auto change = adopt::PrepareToRelease(
-      *virsh, adoptions, [](std::string_view xml) { return ReadDefinition(xml); },
+      host->virsh, host->adoptions, [](std::string_view xml) { return ReadDefinition(xml); },
       command.libvirt.domain);
   if (!change) {
     return tl::make_unexpected(change.error());
   }
   if (!command.dry_run) {
-    if (auto released = adopt::Release(*virsh, adoptions, *change); !released) {
+    if (auto released = adopt::Release(host->virsh, host->adoptions, *change); !released) {
       return released;
     }
   }

@@ -6,9 +6,14 @@
 #define BROKER_CTL_LIBVIRT_OPTIONS_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
+#include <utility>
 
+#include "broker/adopt/record.h"
 #include "broker/adopt/virsh.h"
+#include "broker/base/result.h"
+#include "broker/base/unique_fd.h"
 #include "broker/ctl/validators.h"
 
 namespace openhook::ctl {
@@ -28,6 +33,29 @@ inline void AddLibvirtOptions(CLI::App* command, LibvirtOptions* options) {
       ->check(AbsolutePathValidator())
       ->capture_default_str()
       ->type_name("DIRECTORY");
+}
+
+enum class Effect : std::uint8_t { kShow, kDo };
+
+// libvirt, and what is kept of adopted domains: with kDo, nobody else changes that meanwhile.
+struct Adopting {
+  adopt::Virsh virsh;
+  adopt::Adoptions adoptions;
+  UniqueFd lock;
+};
+
+// Errors: those of adopt::Virsh::To() and adopt::Adoptions::Lock().
+inline Result<Adopting> Reach(const LibvirtOptions& options, Effect effect) {
+  auto virsh = adopt::Virsh::To(options.connect);
+  if (!virsh) {
+    return tl::make_unexpected(virsh.error());
+  }
+  adopt::Adoptions adoptions(options.AdoptionsDirectory());
+  auto lock = effect == Effect::kDo ? adoptions.Lock() : Result<UniqueFd>();
+  if (!lock) {
+    return tl::make_unexpected(lock.error());
+  }
+  return Adopting{std::move(*virsh), std::move(adoptions), std::move(*lock)};
 }
 
 }  // namespace openhook::ctl

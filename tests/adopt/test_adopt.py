@@ -321,6 +321,21 @@ class SecureFiles(Case):
         self.assertEqual(self.owners(), theirs)
         self.assertEqual(kept(), [])
 
+    def test_an_image_that_another_file_has_replaced_keeps_nobody_from_adopting_again(self) -> None:
+        self.define()
+        self.own()
+        before = self.host.xml("vm1")
+        ctl("adopt", "vm1", "--secure-files")
+        new = self.image.with_suffix(".new")
+        new.write_bytes(self.image.read_bytes())
+        new.rename(self.image)
+        self.host.define(before)
+        ctl("adopt", "vm1")
+        self.assertIn(WRAPPER, self.host.xml("vm1"))
+        ctl("release", "vm1")
+        self.assertEqual(self.image.stat().st_uid, 0, "the new file was never anybody else's")
+        self.assertEqual(self.base.stat().st_uid, VM_USER.pw_uid)
+
     def test_not_while_a_machine_has_them_open(self) -> None:
         self.define()
         virsh("start", "vm1")

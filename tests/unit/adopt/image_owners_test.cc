@@ -2,16 +2,21 @@
 
 #include "broker/adopt/image_owners.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "tests/support/temp_tree.h"
 
 namespace openhook::adopt {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr uid_t kVmUser = 64055;
@@ -73,6 +78,53 @@ TEST_F(ImageOwners, AreNeverChangedThroughASymlink) {
   ASSERT_EQ(::symlink((path + ".old").c_str(), path.c_str()), 0);
   EXPECT_FALSE(GiveToRoot(owned[0]));
   EXPECT_TRUE(StateOf(path + ".old").starts_with("64055:"));
+}
+
+// A process of QEMU's user, with a file open.
+class Holder {
+ public:
+  explicit Holder(const std::string& path) : pid_(::fork()) {
+    if (pid_ == 0) {
+      const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+      const bool ready = file >= 0 && ::setresuid(kVmUser, kVmUser, kVmUser) == 0;
+      ::kill(::getpid(), ready ? SIGSTOP : SIGKILL);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid_, &status, WUNTRACED), pid_);
+    EXPECT_TRUE(WIFSTOPPED(status)) << "needs root";
+  }
+  ~Holder() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+ private:
+  pid_t pid_;
+};
+
+// It got in between the look at processes and the change of the owner.
+TEST_F(ImageOwners, ThatAreOpenWhenTheyAreRootsAreGivenBack) {
+  const std::string path = Owned("a.img", 0640);
+  const std::string other = Owned("b.img", 0600);
+  const auto owned = OwnedBy(kVmUser, {path, other});
+  const Holder holder(other);
+  const auto given = GiveAllToRoot(owned);
+  ASSERT_FALSE(given);
+  EXPECT_EQ(given.error().code, ErrorCode::kConflict);
+  EXPECT_THAT(given.error().context, HasSubstr("b.img' is open in the process"));
+  EXPECT_EQ(StateOf(path), std::to_string(kVmUser) + ":107 " + std::to_string(0640));
+  EXPECT_EQ(StateOf(other), std::to_string(kVmUser) + ":107 " + std::to_string(0600));
+}
+
+TEST_F(ImageOwners, ThatCannotAllBeRootsStayAsTheyWere) {
+  const std::string path = Owned("a.img", 0640);
+  const std::string other = Owned("b.img", 0600);
+  const auto owned = OwnedBy(kVmUser, {path, other});
+  ASSERT_EQ(::unlink(other.c_str()), 0);
+  EXPECT_FALSE(GiveAllToRoot(owned));
+  EXPECT_EQ(StateOf(path), std::to_string(kVmUser) + ":107 " + std::to_string(0640));
 }
 
 }  // namespace
