@@ -250,7 +250,9 @@ Result<std::optional<Rule>> Helper::ExtraRule(const Machine& machine) {
     return std::nullopt;
   }
   std::string path = options_.file;
-  const bool below = path.ends_with(kAllBelow);
+  // Of a directory of libvirt's own. A name may look like that, and is a file's then: whoever may
+  // name his images would get his neighbours' with it.
+  const bool below = path.ends_with(kAllBelow) && !fs::FileExists(path).value_or(true);
   if (below) {
     path.erase(path.size() - kAllBelow.size());
   }

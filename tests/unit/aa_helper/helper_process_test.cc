@@ -87,6 +87,20 @@ TEST_F(HelperProcess, AFileMoreIsShownAlone) {
   EXPECT_THAT(outcome.told, Not(HasSubstr("a.img")));
 }
 
+// As libvirt says of the directory that a machine's memory is in.
+TEST_F(HelperProcess, ADirectoryIsAppendedWithAllBelowIt) {
+  const Outcome outcome = Dry(directory_ + "/a.img", "-F '" + directory_ + "/{,**}'");
+  EXPECT_EQ(outcome.status, 0) << outcome.told;
+  EXPECT_THAT(outcome.told, HasSubstr("  \"" + directory_ + "/{,**}\" rwk,\n"));
+}
+
+TEST_F(HelperProcess, AnImageThatIsNamedLikeAllBelowIsThatImageAlone) {
+  std::ofstream(directory_ + "/{,**}") << "x";
+  const Outcome outcome = Dry(directory_ + "/a.img", "-F '" + directory_ + "/{,**}'");
+  EXPECT_EQ(outcome.status, 0) << outcome.told;
+  EXPECT_THAT(outcome.told, HasSubstr("  \"" + directory_ + "/\\173\\054\\052\\052\\175\" rwk,\n"));
+}
+
 TEST_F(HelperProcess, RefusesWhatIsTheHosts) {
   for (const char* path : {"/etc/passwd", "/dev/mem", "/root/x.img", "/proc/1/mem"}) {
     const Outcome outcome = Dry(path);
