@@ -141,6 +141,7 @@ void AddOne(CLI::App* host, const Invocation& invocation, Action* chosen, Wish w
           ? host->add_subcommand("enable", "Let libvirt call the hook and the lock driver")
           : host->add_subcommand("disable", "Take both out of libvirt's settings again");
   one->add_flag("--no-restart", command->no_restart, "Do not restart libvirtd");
+  one->footer("Example: openhookctl host " + one->get_name());
   one->callback([&invocation, chosen, command, wish] {
     *chosen = [&invocation, command, wish] { return RunHost(invocation, *command, wish); };
   });
