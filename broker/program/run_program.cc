@@ -5,7 +5,6 @@
 
 #include "broker/program/run_program.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -29,17 +28,10 @@ constexpr int kSignalled = 128;
 struct Streams {
   UniqueFd in;
   UniqueFd out;
-  UniqueFd err;
+  UniqueFd err;  // invalid: this process' own is not touched
 };
 
 UniqueFd MemoryFile() { return UniqueFd(::memfd_create("openhook-run", MFD_CLOEXEC)); }
-
-Streams MakeStreams(Complaints complaints) {
-  return {MemoryFile(), MemoryFile(),
-          complaints == Complaints::kKept
-              ? MemoryFile()
-              : UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1))};
-}
 
 bool Fill(const UniqueFd& file, std::string_view text) {
   while (!text.empty()) {
@@ -69,6 +61,7 @@ Result<std::string> Content(const UniqueFd& file) {
 
 std::vector<char*> Pointers(const std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (const std::string& word : words) {
     pointers.push_back(const_cast<char*>(word.c_str()));  // execvpe(3) does not write there
   }
@@ -80,8 +73,8 @@ bool TakeStreams(const Streams& streams) {
   const rlimit limit{kMaxOutputBytes, kMaxOutputBytes};
   return ::dup2(streams.in.Get(), STDIN_FILENO) >= 0 &&
          ::dup2(streams.out.Get(), STDOUT_FILENO) >= 0 &&
-         ::dup2(streams.err.Get(), STDERR_FILENO) >= 0 && ::setrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-         ::close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
+         (!streams.err.IsValid() || ::dup2(streams.err.Get(), STDERR_FILENO) >= 0) &&
+         ::setrlimit(RLIMIT_FSIZE, &limit) == 0 && ::close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
 }
 
 // The program's own alarm, since a caller without privilege cannot end what has become another
@@ -127,8 +120,7 @@ Result<ProgramRun> Outcome(int status, const Program& program, const Streams& st
                                              " s and was stopped");
   }
   auto out = Content(streams.out);
-  auto err =
-      program.complaints == Complaints::kKept ? Content(streams.err) : Result<std::string>("");
+  auto err = streams.err.IsValid() ? Content(streams.err) : Result<std::string>("");
   if (!out || !err) {
     return tl::make_unexpected(out ? err.error() : out.error());
   }
@@ -139,8 +131,9 @@ Result<ProgramRun> Outcome(int status, const Program& program, const Streams& st
 
 Result<ProgramRun> RunProgram(const Program& program) {
   const std::string& name = program.words.front();
-  const Streams streams = MakeStreams(program.complaints);
-  if (!streams.in.IsValid() || !streams.out.IsValid() || !streams.err.IsValid() ||
+  const bool kept = program.complaints == Complaints::kKept;
+  const Streams streams{MemoryFile(), MemoryFile(), kept ? MemoryFile() : UniqueFd()};
+  if (!streams.in.IsValid() || !streams.out.IsValid() || (kept && !streams.err.IsValid()) ||
       !Fill(streams.in, program.input)) {
     return FailErrno(errno, "cannot get memory for " + name);
   }

@@ -25,7 +25,7 @@ enum class Complaints : std::uint8_t {
 
 struct Program {
   std::vector<std::string> words;  // its name, which is looked for in PATH, and its arguments
-  std::string_view input = "";
+  std::string_view input;
   std::optional<std::chrono::seconds> deadline = std::nullopt;
   Complaints complaints = Complaints::kKept;
   // A small one, in which programs speak English.
