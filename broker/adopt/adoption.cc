@@ -86,12 +86,33 @@ Result<void> TakeKeptOriginal(const Adoptions& adoptions, Change* change) {
   return {};
 }
 
-Result<void> FindOriginal(const Adoptions& adoptions, Change* change) {
+Result<void> FindWhatToRevert(const Adoptions& adoptions, const Planner& planner, Change* change) {
+  const auto original = adoptions.Original(change->domain.uuid);
+  if (!original) {
+    return tl::make_unexpected(original.error());
+  }
+  if (!*original) {
+    return {};
+  }
+  change->original = **original;
+  const auto before = planner(change->original);
+  if (!before) {
+    return tl::make_unexpected(before.error());
+  }
+  change->edits = EditsToRelease({change->before, change->plan.places},
+                                 {change->original, before->places}, WantedOf(change->record));
+  return {};
+}
+
+Result<void> FindOriginal(const Adoptions& adoptions, const Planner& planner, Change* change) {
   if (IsWrapper(change->plan.places.emulator_path)) {
     return TakeKeptOriginal(adoptions, change);
   }
-  change->original = change->before;
-  return {};
+  // Somebody may have put back the emulator alone: then labels of ours are left in it.
+  Change left = *change;
+  return FindWhatToRevert(adoptions, planner, &left).map([&] {
+    change->original = Apply(change->before, left.edits);
+  });
 }
 
 Result<void> Look(const Virsh& virsh, const Planner& planner, Change* change) {
@@ -151,17 +172,18 @@ Result<void> ComposeSettings(const Adoptions& adoptions, const HostSecurity& sec
 // What is to be, by what the definition was before anything of ours.
 Result<void> Compose(const Adoptions& adoptions, const Planner& planner,
                      const HostSecurity& security, const AdoptOptions& options, Change* change) {
-  if (auto found = FindOriginal(adoptions, change); !found) {
+  if (auto found = FindOriginal(adoptions, planner, change); !found) {
     return found;
   }
   const auto original = planner(change->original);
   if (!original) {
     return tl::make_unexpected(original.error());
   }
-  change->record.apparmor_label =
-      security.Has("apparmor") && options.label == AppArmorLabel::kStatic
-          ? "libvirt-" + change->domain.uuid
-          : "";
+  if (security.Has("apparmor") && options.label == AppArmorLabel::kStatic) {
+    change->record.apparmor_label = "libvirt-" + change->domain.uuid;
+  } else if (!IsWrapper(change->plan.places.emulator_path)) {
+    change->record.apparmor_label = "";  // else releasing has to know which label is ours
+  }
   // Said by the edits, with what to do.
   if (!original->places.emulator_path.empty()) {
     auto wrapper = WrapperFor(original->places.emulator_path, options.programs);
@@ -232,24 +254,6 @@ Result<Change> LeftBehind(const Adoptions& adoptions, const std::string& uuid, c
   change.record = kept && *kept ? **kept : Record();
   change.was_adopted = true;
   return change;
-}
-
-Result<void> FindWhatToRevert(const Adoptions& adoptions, const Planner& planner, Change* change) {
-  const auto original = adoptions.Original(change->domain.uuid);
-  if (!original) {
-    return tl::make_unexpected(original.error());
-  }
-  if (!*original) {
-    return {};
-  }
-  change->original = **original;
-  const auto before = planner(change->original);
-  if (!before) {
-    return tl::make_unexpected(before.error());
-  }
-  change->edits = EditsToRelease({change->before, change->plan.places},
-                                 {change->original, before->places}, WantedOf(change->record));
-  return {};
 }
 
 }  // namespace

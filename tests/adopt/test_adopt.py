@@ -192,6 +192,17 @@ class Adopt(Case):
         self.addCleanup(virsh, "managedsave-remove", "vm1", check=False)
         self.assertIn("saved state", ctl("adopt", "vm1").stderr)
 
+    def test_one_whose_emulator_alone_was_changed_back_is_released_as_it_was(self) -> None:
+        self.define()
+        before = self.host.xml("vm1")
+        ctl("adopt", "vm1")
+        adopted = self.host.xml("vm1")
+        self.host.define(adopted.replace(WRAPPER, QEMU))
+        ctl("adopt", "vm1")
+        self.assertEqual(self.host.xml("vm1"), adopted)
+        ctl("release", "vm1")
+        self.assertEqual(self.host.xml("vm1"), before)
+
 
 class UnderAppArmor(Case):
     """libvirtd believes that AppArmor confines it, so its driver is on; the kernel enforces nothing."""
@@ -223,6 +234,15 @@ class UnderAppArmor(Case):
         before = self.host.xml("vm1")
         ctl("adopt", "vm1")
         self.assertIn(f"<label>libvirt-{uuid}</label>", self.host.xml("vm1"))
+        ctl("release", "vm1")
+        self.assertEqual(self.host.xml("vm1"), before)
+
+    def test_a_label_of_ours_is_remembered_though_a_later_command_keeps_labels(self) -> None:
+        self.define()
+        before = self.host.xml("vm1")
+        ctl("adopt", "vm1")
+        self.host.define(self.host.xml("vm1").replace(f"  {NONE}\n", ""))
+        ctl("adopt", "vm1", "--keep-label")
         ctl("release", "vm1")
         self.assertEqual(self.host.xml("vm1"), before)
 
