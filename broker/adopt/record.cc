@@ -108,7 +108,7 @@ Result<Record> ParseRecord(std::string_view text, const std::string& path) {
     } else if (const auto image = key == kImage ? ParseImage(value) : std::nullopt) {
       record.images.push_back(*image);
     } else {
-      return NotUnderstood(path, "its line " + Quote(key + " = " + value));
+      return NotUnderstood(path, fmt::format("its line of {}", Quote(key)));
     }
   }
   return record;
