@@ -24,6 +24,7 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{1000};
 
 std::vector<char*> Pointers(const std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (const std::string& word : words) {
     pointers.push_back(const_cast<char*>(word.c_str()));  // execv(3) does not write there
   }
