@@ -15,6 +15,7 @@ namespace openhook::libvirt {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{64} << 10;
+
 Result<void> Take(const KeyValue& setting, DomainConfig* config) {
   const auto& [line, key, value] = setting;
   if (key == "vm" || key == "config") {

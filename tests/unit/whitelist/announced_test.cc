@@ -13,23 +13,13 @@ namespace {
 
 constexpr const char* kDisk = "device:vda";
 
-Grant Member(const std::string& path, std::uint64_t ino, std::uint32_t depth,
-             GrantAccess access = GrantAccess::kRead, const std::string& lease = kDisk) {
-  Grant grant = File(path, access, ino, lease);
-  grant.role = depth == 0 ? "image" : "backing";
-  grant.depth = depth;
-  grant.format = "qcow2";
-  return grant;
-}
-
-ChainImage Image(const std::string& path) { return {At(path), "qcow2", {}}; }
-
 // vda: /p/top -> /p/mid -> /p/base, of which the VM writes /p/top.
 class AnnouncedTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(Give(&list_, {Member("/p/top", 1, 0, GrantAccess::kReadWrite),
-                              Member("/p/mid", 2, 1), Member("/p/base", 3, 2)}));
+    ASSERT_TRUE(Give(&list_, {Member("/p/top", 1, 0, GrantAccess::kReadWrite, kDisk),
+                              Member("/p/mid", 2, 1, GrantAccess::kRead, kDisk),
+                              Member("/p/base", 3, 2, GrantAccess::kRead, kDisk)}));
     Record({"vda", kDisk, true, {Image("/p/top"), Image("/p/mid"), Image("/p/base")}});
   }
 

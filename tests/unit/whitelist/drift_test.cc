@@ -9,8 +9,6 @@
 namespace openhook::whitelist {
 namespace {
 
-ChainImage Image(const std::string& path) { return {At(path), "qcow2", {}}; }
-
 class DriftTest : public ::testing::Test {
  protected:
   void SetUp() override {
