@@ -21,7 +21,7 @@ using whitelist::Use;
 constexpr std::chrono::milliseconds kFirstPause{40};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 constexpr std::chrono::seconds kWatchFor{120};
-const std::string kSource = "libvirt";
+constexpr const char* kSource = "libvirt";
 
 std::string_view Word(const proto::Announcement& announcement) {
   return announcement.write() ? "read-write" : "read";
