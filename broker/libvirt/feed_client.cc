@@ -27,6 +27,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPause{20};
+// Of a conversation that the broker ended: it may be back in a moment.
+constexpr ErrorCode kLost = ErrorCode::kIo;
 
 int MillisecondsUntil(Deadline deadline) {
   const auto left =
@@ -34,9 +36,9 @@ int MillisecondsUntil(Deadline deadline) {
   return static_cast<int>(std::max<decltype(left)>(left, 0));
 }
 
-tl::unexpected<Error> NoAnswer(const std::string& why) {
-  return Fail(ErrorCode::kUnavailable, "the machine's broker " + why +
-                                           "; 'openhookctl status' and the broker's log tell more");
+tl::unexpected<Error> NoAnswer(const std::string& why, ErrorCode code = ErrorCode::kUnavailable) {
+  return Fail(code, "the machine's broker " + why +
+                        "; 'openhookctl status' and the broker's log tell more");
 }
 
 // A broker that restarts is back in a moment; one without a socket was never there.
@@ -63,6 +65,15 @@ bool Await(const UniqueFd& socket, short events, Deadline deadline) {
   return ready > 0;
 }
 
+bool HasEnded(BundleStatus status) {
+  return status == BundleStatus::kClosed || status == BundleStatus::kFailed;
+}
+
+tl::unexpected<Error> Fault(BundleStatus status) {
+  return HasEnded(status) ? NoAnswer("ended the conversation without an answer", kLost)
+                          : NoAnswer("does not keep to the protocol");
+}
+
 Result<void> Judge(const openhook_proto_FeedReply& reply) {
   if (reply.outcome == openhook_proto_Outcome_OUTCOME_OK) {
     return {};
@@ -74,30 +85,38 @@ Result<void> Judge(const openhook_proto_FeedReply& reply) {
 
 Result<std::optional<FeedClient>> FeedClient::Connect(const std::string& socket_path,
                                                       Deadline deadline) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof(address.sun_path)) {
+  if (socket_path.size() >= sizeof(sockaddr_un::sun_path)) {
     return std::optional<FeedClient>();  // a broker could not have made it either
   }
-  std::copy(socket_path.begin(), socket_path.end(), address.sun_path);
+  FeedClient client(socket_path, deadline);
+  return client.Reach().map([&](Reached reached) {
+    return reached == Reached::kBroker ? std::optional(std::move(client)) : std::nullopt;
+  });
+}
+
+Result<FeedClient::Reached> FeedClient::Reach() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::copy(socket_path_.begin(), socket_path_.end(), address.sun_path);
   while (true) {
     int sys_errno = 0;
     auto socket = ConnectOnce(address, &sys_errno);
     if (!socket) {
       return tl::make_unexpected(socket.error());
     }
+    if (IsAbsent(sys_errno) && !socket_.IsValid()) {
+      return Reached::kNobody;
+    }
     if (sys_errno == 0) {
-      FeedClient client(std::move(*socket), deadline);
-      auto greeted = client.Greet();
-      return greeted ? Result<std::optional<FeedClient>>(std::move(client))
-                     : tl::make_unexpected(greeted.error());
+      socket_ = std::move(*socket);
+      auto greeted = Greet();
+      if (greeted || greeted.error().code != kLost) {
+        return greeted.map([] { return Reached::kBroker; });
+      }
     }
-    if (IsAbsent(sys_errno)) {
-      return std::optional<FeedClient>();
-    }
-    if (Clock::now() + kPause >= deadline) {
-      return NoAnswer("does not take connections at " + Quote(socket_path) + " (" +
-                      std::strerror(sys_errno) + ")");
+    if (Clock::now() + kPause >= deadline_) {
+      return NoAnswer("does not take connections at " + Quote(socket_path_) + " (" +
+                      std::strerror(sys_errno == 0 ? ECONNRESET : sys_errno) + ")");
     }
     std::this_thread::sleep_for(kPause);
   }
@@ -110,10 +129,13 @@ Result<void> FeedClient::Call(const Request& request) {
   if (!pb_encode(&out, openhook_proto_FeedRequest_fields, &request)) {
     return Fail(ErrorCode::kLimit, "the announcement does not fit into a packet");
   }
-  if (!Await(socket_, POLLOUT, deadline_) ||
-      SendBundle(socket_.Get(), packet.data(), out.bytes_written, WaitMode::kDontWait).status !=
-          BundleStatus::kOk) {
+  if (!Await(socket_, POLLOUT, deadline_)) {
     return NoAnswer("does not take what libvirt announces");
+  }
+  const BundleStatus sent =
+      SendBundle(socket_.Get(), packet.data(), out.bytes_written, WaitMode::kDontWait).status;
+  if (sent != BundleStatus::kOk) {
+    return Fault(sent);
   }
   if (!Await(socket_, POLLIN, deadline_)) {
     return NoAnswer("did not answer in time");
@@ -121,11 +143,13 @@ Result<void> FeedClient::Call(const Request& request) {
   std::vector<std::uint8_t> bytes(limits::kMaxControlPacket);
   const ReceivedBundle got = ReceiveBundle(socket_.Get(), bytes.data(), bytes.size(),
                                            DescriptorRule::kNone, WaitMode::kDontWait);
+  if (got.status != BundleStatus::kOk) {
+    return Fault(got.status);
+  }
   const auto reply = std::make_unique<openhook_proto_FeedReply>();
   pb_istream_t in = pb_istream_from_buffer(bytes.data(), got.size);
-  if (got.status != BundleStatus::kOk ||
-      !pb_decode(&in, openhook_proto_FeedReply_fields, reply.get()) || reply->id != request.id) {
-    return NoAnswer("ended the conversation without an answer");
+  if (!pb_decode(&in, openhook_proto_FeedReply_fields, reply.get()) || reply->id != request.id) {
+    return NoAnswer("does not keep to the protocol");
   }
   return Judge(*reply);
 }
@@ -158,7 +182,16 @@ Result<void> FeedClient::Announce(What what, Whose whose, const Image& image, in
   announcement.shareable = image.shareable;
   announcement.whole_machine = whose == Whose::kWholeMachine;
   announcement.pid = pid;
-  return Call(*request);
+  // To say it twice does no harm.
+  auto told = Call(*request);
+  while (!told && told.error().code == kLost) {
+    if (auto back = Reach(); !back) {
+      return tl::make_unexpected(back.error());
+    }
+    request->id = ++last_id_;
+    told = Call(*request);
+  }
+  return told;
 }
 
 }  // namespace openhook::libvirt

@@ -37,16 +37,21 @@ class FeedClient {
   static Result<std::optional<FeedClient>> Connect(const std::string& socket_path,
                                                    Deadline deadline);
 
-  // Errors: kPermission with the broker's reason; kUnavailable when it does not answer in time.
+  // A broker that ends before it has answered is waited for, and told again. Errors: kPermission
+  // with the broker's reason; kUnavailable when it does not answer in time.
   Result<void> Announce(What what, Whose whose, const Image& image, int pid);
 
  private:
-  FeedClient(UniqueFd socket, Deadline deadline)
-      : socket_(std::move(socket)), deadline_(deadline) {}
+  FeedClient(std::string socket_path, Deadline deadline)
+      : socket_path_(std::move(socket_path)), deadline_(deadline) {}
+  enum class Reached : std::uint8_t { kBroker, kNobody };
+  // Nobody: only where no broker was reached before.
+  Result<Reached> Reach();
   Result<void> Greet();
   template <class Request>
   Result<void> Call(const Request& request);
 
+  std::string socket_path_;
   UniqueFd socket_;
   Deadline deadline_;
   std::uint64_t last_id_ = 0;

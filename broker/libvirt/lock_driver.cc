@@ -66,6 +66,8 @@ int Inquire(LockManager* manager, char** state, unsigned flags);
 
 }  // namespace
 
+// The name is libvirt's.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" __attribute__((visibility("default"))) LockDriver virLockDriverImpl;
 LockDriver virLockDriverImpl = {openhook::libvirt::kLockAbiVersion,
                                 0,

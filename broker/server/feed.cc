@@ -21,7 +21,7 @@ using whitelist::Use;
 constexpr std::chrono::milliseconds kFirstPause{40};
 constexpr std::chrono::milliseconds kLongestPause{2000};
 constexpr std::chrono::seconds kWatchFor{120};
-const std::string kSource = "libvirt";
+constexpr const char* kSource = "libvirt";
 
 std::string_view Word(const proto::Announcement& announcement) {
   return announcement.write() ? "read-write" : "read";
@@ -103,6 +103,13 @@ void Feed::Change(const std::string& path, std::string_view access, const Plan& 
 void Feed::Acquire(const proto::Announcement& announcement, const SharedSubject& subject,
                    const Done& done) {
   const std::string name = LexicalClean(announcement.path(), "").value_or("");
+  // Released a moment ago, and in use again: below the overlay that was made, or as before.
+  if (const std::string path = PathOf(name); released_.contains(path)) {
+    return Look([this, path, announcement, subject, done] {
+      released_.erase(path);
+      Acquire(announcement, subject, done);
+    });
+  }
   const Plan plan = [this, name, use = UseOf(announcement)]() -> Result<whitelist::Change> {
     return whitelist::PlanKnown(broker_->whitelist(), name, use);
   };
@@ -145,37 +152,48 @@ void Feed::GrantNew(const proto::Announcement& announcement, const proto::GrantR
   const whitelist::WantedChain chain{wanted->front().path,
                                      whitelist::NewLibvirtLease(broker_->whitelist()),
                                      announcement.write(), whitelist::WhenDrifted::kAskPolicy};
-  broker_->Resolve(
-      chain.lease, *wanted,
-      [this, chain, wanted = *wanted, subject, done](Broker::Resolved grants) {
-        Result<void> allowed;
-        if (grants) {
-          allowed =
-              whitelist::MayStandOn(broker_->whitelist(), whitelist::ImagesOf(*grants),
-                                    broker_->options().drift)
-                  .and_then([&] {
-                    return broker_->CheckOwners(chain.disk, {grants->begin() + 1, grants->end()});
-                  });
-        }
-        if (!allowed) {
-          grants = tl::make_unexpected(allowed.error());
-        }
-        const auto failed = std::make_shared<Result<void>>();
-        ChangeInStep(
-            broker_, [this, chain, grants] { return broker_->Preview(chain, grants); },
-            [this, chain, wanted, grants, subject, failed](const Result<void>& widened) {
-              const auto granted = broker_->GrantChainResolved(
-                  chain, wanted, widened ? grants : tl::make_unexpected(widened.error()), subject);
-              *failed = granted ? Result<void>() : tl::make_unexpected(granted.error());
-              return granted.has_value();
-            },
-            [failed, done](const Result<void>& settled) { done(*failed ? settled : *failed); });
-      });
+  broker_->Resolve(chain.lease, *wanted,
+                   [this, chain, wanted = *wanted, subject, done](Broker::Resolved grants) {
+                     Result<void> allowed;
+                     if (grants) {
+                       allowed =
+                           whitelist::MayStandOn(broker_->whitelist(), whitelist::ImagesOf(*grants),
+                                                 chain.writable ? Use::kWrite : Use::kRead,
+                                                 broker_->options().drift)
+                               .and_then([&] {
+                                 return broker_->CheckOwners(chain.disk,
+                                                             {grants->begin() + 1, grants->end()});
+                               });
+                     }
+                     if (!allowed) {
+                       grants = tl::make_unexpected(allowed.error());
+                     }
+                     GrantChain(chain, wanted, grants, subject, done);
+                   });
+}
+
+void Feed::GrantChain(const whitelist::WantedChain& chain, const std::vector<WantedGrant>& wanted,
+                      const Broker::Resolved& grants, const SharedSubject& subject,
+                      const Done& done) {
+  const auto failed = std::make_shared<Result<void>>();
+  ChangeInStep(
+      broker_, [this, chain, grants] { return broker_->Preview(chain, grants); },
+      [this, chain, wanted, grants, subject, failed](const Result<void>& widened) {
+        const auto granted = broker_->GrantChainResolved(
+            chain, wanted, widened ? grants : tl::make_unexpected(widened.error()), subject);
+        *failed = granted ? Result<void>() : tl::make_unexpected(granted.error());
+        return granted.has_value();
+      },
+      [failed, done](const Result<void>& settled) { done(*failed ? settled : *failed); });
+}
+
+std::string Feed::PathOf(const std::string& name) const {
+  const auto found = broker_->whitelist().Find(name);
+  return found.entry == nullptr ? name : found.entry->path.str();
 }
 
 void Feed::Release(const std::string& name, const SharedSubject& subject, const Done& done) {
-  const auto found = broker_->whitelist().Find(name);
-  const std::string path = found.entry == nullptr ? name : found.entry->path.str();
+  const std::string path = PathOf(name);
   released_.emplace(path, std::chrono::steady_clock::now());
   Look([this, path, subject, done] {
     if (whitelist::IsActiveImage(broker_->whitelist(), path) && HasUnwritten()) {
@@ -195,7 +213,7 @@ void Feed::FinishRelease(const std::string& path, const SharedSubject& subject, 
       },
       subject,
       [this, above, done](const Result<void>& released) {
-        Shorten(above, [done, released] { done(released); });
+        ForEach(above, &Feed::Shorten, [done, released] { done(released); });
       });
 }
 

@@ -49,6 +49,9 @@ class Feed {
                   const Done& done);
   void GrantNew(const proto::Announcement& announcement, const proto::GrantRequest& read,
                 const SharedSubject& subject, const Done& done);
+  void GrantChain(const whitelist::WantedChain& chain, const std::vector<WantedGrant>& wanted,
+                  const Broker::Resolved& grants, const SharedSubject& subject, const Done& done);
+  [[nodiscard]] std::string PathOf(const std::string& name) const;
   void Release(const std::string& name, const SharedSubject& subject, const Done& done);
   void EndMachine(const SharedSubject& subject, const Done& done);
   // A change that is planned against the whitelist of the moment when it is made.
@@ -56,19 +59,27 @@ class Feed {
   void Change(const std::string& path, std::string_view access, const Plan& plan,
               const SharedSubject& subject, const Done& done);
 
+  // One after the other, by disk or by path.
+  using Step = void (Feed::*)(const std::string& name, const std::function<void()>& done);
+  void ForEach(std::vector<std::string> names, Step step, const std::function<void()>& done);
+
   // libvirt does not say when a commit was aborted: writing ends a while after QEMU's does.
-  void EndUnusedWriting(const std::function<void()>& done);
-  void EndWriting(std::vector<std::string> paths, const std::function<void()>& done);
   [[nodiscard]] std::vector<std::string> UnusedWriting();
+  void EndWriting(const std::string& path, const std::function<void()>& done);
   // Looks at all images that something may have happened to.
   void Look(const std::function<void()>& done);
-  void LookAt(std::vector<std::string> disks, const std::function<void()>& done);
-  void TakeWritten(const std::string& disk, const Result<proto::GrantRequest>& read,
-                   const std::function<void()>& done);
+  void LookAt(const std::string& disk, const std::function<void()>& done);
   void PutOnTop(const std::string& disk, const std::function<void()>& done);
   // A disk whose images below the active one were released.
-  void Shorten(std::vector<std::string> disks, const std::function<void()>& done);
-  void TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
+  void Shorten(const std::string& disk, const std::function<void()>& done);
+  // What the headers of a disk say now.
+  using WhenRead =
+      std::function<void(const whitelist::WantedChain&, const std::vector<WantedGrant>& wanted)>;
+  void Reread(const whitelist::ChainRecord& chain, const WhenRead& take,
+              const std::function<void()>& otherwise);
+  void TakeWritten(const whitelist::WantedChain& chain, const std::vector<WantedGrant>& wanted,
+                   const std::function<void()>& done);
+  void TakeShorter(const whitelist::WantedChain& chain, const std::vector<WantedGrant>& wanted,
                    const std::function<void()>& done);
   [[nodiscard]] std::vector<std::string> Unsettled() const;
   void EndReleased(const std::function<void()>& done);

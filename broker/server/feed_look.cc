@@ -9,7 +9,6 @@
 #include "broker/server/control_messages.h"
 #include "broker/server/feed.h"
 #include "broker/server/header_check.h"
-#include "broker/server/kernel_step.h"
 #include "broker/whitelist/announced.h"
 
 namespace openhook::server {
@@ -17,17 +16,29 @@ namespace openhook::server {
 namespace {
 
 using whitelist::Use;
+using whitelist::WantedChain;
 
 // After a commit libvirt reopens the base once more for writing, to merge bitmaps.
 constexpr std::chrono::seconds kUnusedWriting{10};
 // A header is complete when libvirt releases what the image stands on.
 constexpr std::chrono::seconds kUnwritten{1};
 
+// Null: it is gone.
+const whitelist::ChainRecord* ChainOf(const whitelist::Whitelist& whitelist,
+                                      const std::string& disk) {
+  const auto chain = whitelist.chains().find(disk);
+  return chain == whitelist.chains().end() || chain->second.images.empty() ? nullptr
+                                                                           : &chain->second;
+}
+
+// Images with all that belongs to them: a header that names a data file is no shorter chain.
 bool IsSubsequence(const std::vector<whitelist::ChainImage>& part,
                    const std::vector<whitelist::ChainImage>& whole) {
   auto at = whole.begin();
   return std::all_of(part.begin(), part.end(), [&](const whitelist::ChainImage& image) {
-    at = std::find_if(at, whole.end(), [&](const auto& other) { return other.path == image.path; });
+    at = std::find_if(at, whole.end(), [&](const auto& other) {
+      return other.path == image.path && other.parts == image.parts;
+    });
     return at != whole.end();
   });
 }
@@ -37,13 +48,14 @@ bool MayGetBacking(const std::vector<WantedGrant>& seen) {
   return seen.size() == 1 && seen.front().format != "raw";
 }
 
-// Once the first image, and what stands on the files that it has already.
+// On files that the VM has already, for what it would do with them.
 bool StandsOnGiven(const whitelist::Whitelist& whitelist,
                    const std::vector<whitelist::ChainImage>& seen) {
   const auto files = whitelist::ChainRecord::FilesOf(seen);
-  return std::all_of(files.begin(), files.end(), [&](const CanonicalPath& file) {
-    return whitelist::IsGiven(whitelist, file);
-  });
+  return !whitelist::NewlyWritten(whitelist, seen) &&
+         std::all_of(files.begin(), files.end(), [&](const CanonicalPath& file) {
+           return whitelist::IsGiven(whitelist, file);
+         });
 }
 
 }  // namespace
@@ -75,22 +87,22 @@ std::vector<std::string> Feed::UnusedWriting() {
   return paths;
 }
 
-void Feed::EndUnusedWriting(const std::function<void()>& done) {
-  EndWriting(UnusedWriting(), done);
-}
-
-void Feed::EndWriting(std::vector<std::string> paths, const std::function<void()>& done) {
-  if (paths.empty()) {
+void Feed::ForEach(std::vector<std::string> names, Step step, const std::function<void()>& done) {
+  if (names.empty()) {
     return done();
   }
-  const std::string path = std::move(paths.back());
-  paths.pop_back();
+  const std::string name = std::move(names.back());
+  names.pop_back();
+  (this->*step)(name, [this, names = std::move(names), step, done] { ForEach(names, step, done); });
+}
+
+void Feed::EndWriting(const std::string& path, const std::function<void()>& done) {
   Change(
       path, "unused",
       [this, path]() -> Result<whitelist::Change> {
         return whitelist::PlanKnown(broker_->whitelist(), path, Use::kRead);
       },
-      nullptr, [this, paths, done](const Result<void>&) { EndWriting(paths, done); });
+      nullptr, [done](const Result<void>&) { done(); });
 }
 
 std::vector<std::string> Feed::Unsettled() const {
@@ -106,64 +118,74 @@ std::vector<std::string> Feed::Unsettled() const {
 }
 
 void Feed::Look(const std::function<void()>& done) {
-  LookAt(Unsettled(), [this, done] { EndUnusedWriting(done); });
+  ForEach(Unsettled(), &Feed::LookAt,
+          [this, done] { ForEach(UnusedWriting(), &Feed::EndWriting, done); });
 }
 
-void Feed::LookAt(std::vector<std::string> disks, const std::function<void()>& done) {
-  if (disks.empty()) {
+void Feed::LookAt(const std::string& disk, const std::function<void()>& done) {
+  const whitelist::ChainRecord* chain = ChainOf(broker_->whitelist(), disk);
+  if (chain == nullptr || !chain->images.front().format.empty()) {
+    return PutOnTop(disk, done);
+  }
+  Reread(
+      *chain,
+      [this, done](const WantedChain& next, const std::vector<WantedGrant>& wanted) {
+        TakeWritten(next, wanted, done);
+      },
+      done);
+}
+
+// libvirt's word explains that images have left the chain.
+void Feed::Shorten(const std::string& disk, const std::function<void()>& done) {
+  const whitelist::ChainRecord* chain = ChainOf(broker_->whitelist(), disk);
+  if (chain == nullptr) {
     return done();
   }
-  const std::string disk = std::move(disks.back());
-  disks.pop_back();
-  const auto next = [this, disks = std::move(disks), done] { LookAt(disks, done); };
-  const auto chain = broker_->whitelist().chains().find(disk);
-  if (chain == broker_->whitelist().chains().end() || chain->second.images.empty()) {
-    return next();
-  }
-  if (!chain->second.images.front().format.empty()) {
-    return PutOnTop(disk, next);
-  }
-  broker_->jobs().Run(ChainJobFor(broker_->whitelist(), chain->second), broker_->jobs().Deadline(),
-                      [this, disk, next](const Result<proto::GrantRequest>& read) {
-                        TakeWritten(disk, read, next);
-                      });
+  Reread(
+      *chain,
+      [this, done](const WantedChain& next, const std::vector<WantedGrant>& wanted) {
+        TakeShorter(next, wanted, done);
+      },
+      done);
+}
+
+void Feed::Reread(const whitelist::ChainRecord& chain, const WhenRead& take,
+                  const std::function<void()>& otherwise) {
+  broker_->jobs().Run(
+      ChainJobFor(broker_->whitelist(), chain), broker_->jobs().Deadline(),
+      [this, disk = chain.disk, take, otherwise](const Result<proto::GrantRequest>& read) {
+        const whitelist::ChainRecord* now = ChainOf(broker_->whitelist(), disk);
+        const auto wanted =
+            read ? FromWire(read->grants())
+                 : Result<std::vector<WantedGrant>>(tl::make_unexpected(read.error()));
+        if (now == nullptr || !wanted) {
+          return otherwise();
+        }
+        take({disk, now->lease, now->writable, whitelist::WhenDrifted::kAccept}, *wanted);
+      });
 }
 
 // The image was empty when it was announced, and QEMU writes its header: it can lead only to what
 // the VM has already.
-void Feed::TakeWritten(const std::string& disk, const Result<proto::GrantRequest>& read,
+void Feed::TakeWritten(const WantedChain& chain, const std::vector<WantedGrant>& wanted,
                        const std::function<void()>& done) {
-  const auto chain = broker_->whitelist().chains().find(disk);
-  const auto wanted = read ? FromWire(read->grants())
-                           : Result<std::vector<WantedGrant>>(tl::make_unexpected(read.error()));
-  if (chain == broker_->whitelist().chains().end() || !wanted || wanted->front().format.empty() ||
-      MayGetBacking(*wanted)) {
+  if (wanted.front().format.empty() || MayGetBacking(wanted)) {
     return done();
   }
-  const whitelist::WantedChain next{disk, chain->second.lease, chain->second.writable,
-                                    whitelist::WhenDrifted::kAccept};
-  broker_->Resolve(
-      next.lease, *wanted, [this, next, wanted = *wanted, done](const Broker::Resolved& grants) {
-        if (!grants || !StandsOnGiven(broker_->whitelist(), whitelist::ImagesOf(*grants))) {
-          given_up_.insert(next.disk);
-          broker_->RecordRefused(
-              next.disk, "headers",
-              grants
-                  ? Error{ErrorCode::kPermission, 0,
-                          "the headers of this new image lead to files that the VM does not have; "
-                          "they are not followed"}
-                  : grants.error(),
-              nullptr);
-          return done();
-        }
-        ChangeInStep(
-            broker_, [this, next, grants] { return broker_->Preview(next, grants); },
-            [this, next, wanted, grants](const Result<void>& widened) {
-              return widened &&
-                     broker_->GrantChainResolved(next, wanted, grants, nullptr).has_value();
-            },
-            [this, disk = next.disk, done](const Result<void>&) { PutOnTop(disk, done); });
-      });
+  broker_->Resolve(chain.lease, wanted, [this, chain, wanted, done](Broker::Resolved grants) {
+    if (grants && !StandsOnGiven(broker_->whitelist(), whitelist::ImagesOf(*grants))) {
+      grants = Fail(ErrorCode::kPermission,
+                    "the headers of this new image lead to files that the VM does not have, or "
+                    "does not have for writing; they are not followed");
+    }
+    if (!grants) {
+      given_up_.insert(chain.disk);
+      broker_->RecordRefused(chain.disk, "headers", grants.error(), nullptr);
+      return done();
+    }
+    GrantChain(chain, wanted, grants, nullptr,
+               [this, disk = chain.disk, done](const Result<void>&) { PutOnTop(disk, done); });
+  });
 }
 
 // A snapshot is done when libvirt has released what is below; or, where that was missed, when QEMU
@@ -202,49 +224,17 @@ void Feed::PutOnTop(const std::string& disk, const std::function<void()>& done) 
       nullptr, [done](const Result<void>&) { done(); });
 }
 
-void Feed::Shorten(std::vector<std::string> disks, const std::function<void()>& done) {
-  if (disks.empty()) {
-    return done();
-  }
-  const std::string disk = std::move(disks.back());
-  disks.pop_back();
-  const auto next = [this, disks = std::move(disks), done] { Shorten(disks, done); };
-  const auto chain = broker_->whitelist().chains().find(disk);
-  if (chain == broker_->whitelist().chains().end() || chain->second.images.empty()) {
-    return next();
-  }
-  broker_->jobs().Run(ChainJobFor(broker_->whitelist(), chain->second), broker_->jobs().Deadline(),
-                      [this, disk, next](const Result<proto::GrantRequest>& read) {
-                        TakeShorter(disk, read, next);
-                      });
-}
-
-// libvirt's word explains that images have left, and nothing that is new.
-void Feed::TakeShorter(const std::string& disk, const Result<proto::GrantRequest>& read,
+void Feed::TakeShorter(const WantedChain& chain, const std::vector<WantedGrant>& wanted,
                        const std::function<void()>& done) {
-  const auto chain = broker_->whitelist().chains().find(disk);
-  const auto wanted = read ? FromWire(read->grants())
-                           : Result<std::vector<WantedGrant>>(tl::make_unexpected(read.error()));
-  if (chain == broker_->whitelist().chains().end() || !wanted) {
-    return done();
-  }
-  const whitelist::WantedChain next{disk, chain->second.lease, chain->second.writable,
-                                    whitelist::WhenDrifted::kAccept};
   broker_->Resolve(
-      next.lease, *wanted, [this, next, wanted = *wanted, done](const Broker::Resolved& grants) {
-        const auto record = broker_->whitelist().chains().find(next.disk);
-        if (!grants || record == broker_->whitelist().chains().end() ||
-            !IsSubsequence(whitelist::ImagesOf(*grants), record->second.images)) {
-          broker_->CheckHeadersOf(next.disk);
+      chain.lease, wanted, [this, chain, wanted, done](const Broker::Resolved& grants) {
+        const auto* record = ChainOf(broker_->whitelist(), chain.disk);
+        if (!grants || record == nullptr ||
+            !IsSubsequence(whitelist::ImagesOf(*grants), record->images)) {
+          broker_->CheckHeadersOf(chain.disk);
           return done();
         }
-        ChangeInStep(
-            broker_, [this, next, grants] { return broker_->Preview(next, grants); },
-            [this, next, wanted, grants](const Result<void>& widened) {
-              return widened &&
-                     broker_->GrantChainResolved(next, wanted, grants, nullptr).has_value();
-            },
-            [done](const Result<void>&) { done(); });
+        GrantChain(chain, wanted, grants, nullptr, [done](const Result<void>&) { done(); });
       });
 }
 

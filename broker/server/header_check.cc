@@ -24,6 +24,12 @@ bool HasRunningJob(const whitelist::Whitelist& whitelist, const std::string& dis
   });
 }
 
+// The record of a machine that has ended is for its next start.
+bool IsInUse(const whitelist::Whitelist& whitelist, const whitelist::ChainRecord& record) {
+  return !record.images.empty() &&
+         whitelist.FindLive(record.lease, record.images.front().path) != nullptr;
+}
+
 bool IsShareable(const whitelist::Whitelist& whitelist, const whitelist::ChainRecord& record) {
   const auto grants = whitelist.GrantsOf(record.images.front().path);
   return std::any_of(grants.begin(), grants.end(), [&](const whitelist::Grant* grant) {
@@ -86,7 +92,8 @@ void HeaderCheck::CheckNext() {
   while (!checking_ && !waiting_.empty()) {
     const std::string disk = waiting_.extract(waiting_.begin()).value();
     const whitelist::ChainRecord* record = broker_->whitelist().FindChain(disk);
-    if (record == nullptr || record->images.empty() || HasRunningJob(broker_->whitelist(), disk)) {
+    if (record == nullptr || !IsInUse(broker_->whitelist(), *record) ||
+        HasRunningJob(broker_->whitelist(), disk)) {
       continue;  // nothing to read, or the end of the job brings it here again
     }
     if (record->images.front().format.empty()) {
@@ -103,7 +110,8 @@ void HeaderCheck::CheckNext() {
 // What was read belongs to the record of the moment when it was begun.
 bool HeaderCheck::StillConcerns(const whitelist::ChainRecord& record) const {
   const whitelist::ChainRecord* now = broker_->whitelist().FindChain(record.disk);
-  return now != nullptr && *now == record && !HasRunningJob(broker_->whitelist(), record.disk);
+  return now != nullptr && *now == record && IsInUse(broker_->whitelist(), record) &&
+         !HasRunningJob(broker_->whitelist(), record.disk);
 }
 
 void HeaderCheck::TakeHeaders(const whitelist::ChainRecord& record,

@@ -156,14 +156,14 @@ bool IsActive(const ChainRecord& chain, const CanonicalPath& path) {
   return !chain.images.empty() && chain.images.front().path == path;
 }
 
-// The image that a commit wrote to, when it wrote all that is above into it.
+// The image that a commit wrote to, when it wrote all that is above into it. That libvirt announced
+// the base is not enough: the commit may have been aborted.
 std::optional<std::size_t> PivotedTo(const Whitelist& whitelist, const HeldProbe& probe,
                                      const ChainRecord& chain) {
   for (std::size_t i = 1; i < chain.images.size(); ++i) {
     const Grant* own = whitelist.FindLive(chain.lease, chain.images[i].path);
-    const bool written = own != nullptr && own->identity && !own->stale &&
-                         probe(*own->identity) == Held::kForWriting;
-    if (written || whitelist.FindLive(kWritingLease, chain.images[i].path) != nullptr) {
+    if (own != nullptr && own->identity && !own->stale &&
+        probe(*own->identity) == Held::kForWriting) {
       return i;
     }
   }
@@ -282,7 +282,7 @@ std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& 
 }
 
 const ChainRecord* DiskBelow(const Whitelist& whitelist, const ChainRecord& overlay) {
-  if (!IsLibvirtLease(overlay.lease) || overlay.images.size() < 2) {
+  if (!IsLibvirtLease(overlay.lease) || !overlay.writable || overlay.images.size() < 2) {
     return nullptr;
   }
   for (const auto& [disk, chain] : whitelist.chains()) {
@@ -306,10 +306,17 @@ Result<Change> PlanOnTop(const Whitelist& whitelist, const ChainRecord& disk,
   return editor.Finish();
 }
 
-Result<void> MayStandOn(const Whitelist& whitelist, const std::vector<ChainImage>& seen,
+Result<void> MayStandOn(const Whitelist& whitelist, const std::vector<ChainImage>& seen, Use use,
                         const DriftRules& rules) {
   if (seen.empty() || rules.policy == DriftPolicy::kTrust) {
     return {};
+  }
+  const auto written = use == Use::kWrite ? NewlyWritten(whitelist, seen) : std::nullopt;
+  if (written) {
+    return Fail(ErrorCode::kPermission, "the headers of " + Quote(seen.front().path.str()) +
+                                            " would have the VM write to " + Quote(written->str()) +
+                                            ", which it may not; to allow it: openhookctl grant " +
+                                            Quote(written->str()) + " --write");
   }
   std::set<CanonicalPath> known = KnownDirectories(whitelist);
   known.insert(seen.front().path.Parent());
@@ -336,7 +343,7 @@ Change PlanMachineEnded(const Whitelist& whitelist) {
     }
   }
   for (const auto& [disk, chain] : whitelist.chains()) {
-    if (EndsWithMachine(chain.lease)) {
+    if (IsLibvirtLease(chain.lease)) {
       change.forgotten_chains.push_back(disk);
     }
   }

@@ -8,8 +8,8 @@
 //   an image that no chain has         a lease of its own ("libvirt:3") with the image's chain
 //   a chain's image, for writing       writing to it, in the lease "libvirt:writing"
 //   the same, for reading              an end of that
-//   released, the active image         an end of the disk; when an image below was announced for
-//                                      writing (a commit has pivoted), that is the disk's now
+//   released, the active image         an end of the disk; when the VM writes to an image below (a
+//                                      commit has pivoted), that is the disk's now
 //   released, an image below           nothing: headers say what is left (server/feed.h)
 
 #ifndef BROKER_WHITELIST_ANNOUNCED_H_
@@ -54,7 +54,7 @@ bool IsActiveImage(const Whitelist& whitelist, const std::string& name);
 // Disks that have this image below their active one.
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name);
 
-// The disk whose active image the announced image `overlay` stands on; null: none.
+// The disk whose active image the announced image `overlay` stands on, for writing; null: none.
 const ChainRecord* DiskBelow(const Whitelist& whitelist, const ChainRecord& overlay);
 
 // The announced image is the active one of `disk` from now on (a snapshot).
@@ -62,15 +62,17 @@ Result<Change> PlanOnTop(const Whitelist& whitelist, const ChainRecord& disk,
                          const ChainRecord& overlay);
 
 // May a new image stand on these files, as its headers say? On what the VM has already, always;
-// else as the policy says, where the image's own directory counts as a known one. Errors:
-// kPermission with the file.
-Result<void> MayStandOn(const Whitelist& whitelist, const std::vector<ChainImage>& seen,
+// else as the policy says, where the image's own directory counts as a known one. What it would
+// have the VM write to beside itself, the VM has to have for writing. Errors: kPermission with the
+// file.
+Result<void> MayStandOn(const Whitelist& whitelist, const std::vector<ChainImage>& seen, Use use,
                         const DriftRules& rules);
 
 // The VM may read this file by a live lease.
 bool IsGiven(const Whitelist& whitelist, const CanonicalPath& path);
 
-// The machine is no more: what its definition and libvirt gave ends.
+// The machine is no more: what its definition and libvirt gave ends. The records of its
+// definition's chains stay, so that the next start compares them with what headers say by then.
 Change PlanMachineEnded(const Whitelist& whitelist);
 
 }  // namespace openhook::whitelist

@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "broker/base/system_paths.h"
 #include "broker/base/text.h"
 
 namespace openhook::whitelist {
@@ -40,6 +41,11 @@ std::optional<Drift> CompareParts(std::size_t depth, const ChainImage& recorded,
   return std::nullopt;
 }
 
+bool IsRecordedPart(const ChainRecord& record, const CanonicalPath& file) {
+  const auto& parts = record.images.front().parts;
+  return std::find(parts.begin(), parts.end(), file) != parts.end();
+}
+
 }  // namespace
 
 std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist) {
@@ -54,7 +60,8 @@ std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist) {
 
 bool IsInPool(const CanonicalPath& file, const std::set<CanonicalPath>& known,
               const std::vector<CanonicalPath>& pools) {
-  return known.contains(file.Parent()) ||
+  const CanonicalPath beside = file.Parent();
+  return (known.contains(beside) && !IsBeneath(beside.str(), "/dev")) ||
          std::any_of(pools.begin(), pools.end(),
                      [&](const CanonicalPath& pool) { return pool.Contains(file); });
 }
@@ -85,6 +92,20 @@ std::optional<Drift> FindDrift(const ChainRecord& record, const std::vector<Chai
   return std::nullopt;
 }
 
+std::optional<CanonicalPath> NewlyWritten(const Whitelist& whitelist,
+                                          const std::vector<ChainImage>& seen) {
+  const auto is_new = [&](const CanonicalPath& part) {
+    const Entry* entry = whitelist.Find(part.str()).entry;
+    return entry == nullptr || !entry->writable;
+  };
+  if (seen.empty()) {
+    return std::nullopt;
+  }
+  const auto& parts = seen.front().parts;
+  const auto found = std::find_if(parts.begin(), parts.end(), is_new);
+  return found == parts.end() ? std::nullopt : std::optional(*found);
+}
+
 Result<void> MayFollow(const Whitelist& whitelist, const ChainRecord& record,
                        const std::vector<ChainImage>& seen, const DriftRules& rules) {
   const auto drift = FindDrift(record, seen);
@@ -93,6 +114,12 @@ Result<void> MayFollow(const Whitelist& whitelist, const ChainRecord& record,
   }
   if (rules.policy == DriftPolicy::kStrict) {
     return Refuse(record, *drift, "the policy is drift = \"strict\"");
+  }
+  const auto written = record.writable ? NewlyWritten(whitelist, seen) : std::nullopt;
+  if (written && !IsRecordedPart(record, *written)) {
+    return Refuse(record, *drift,
+                  "the VM would write to " + Quote(written->str()) +
+                      ", and may not do so because of a header");
   }
   const std::set<CanonicalPath> recorded = record.Files();
   const std::set<CanonicalPath> known = KnownDirectories(whitelist);

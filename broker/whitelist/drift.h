@@ -44,8 +44,14 @@ std::optional<Drift> FindDrift(const ChainRecord& record, const std::vector<Chai
 // Directories that hold a member of this VM's disks.
 std::set<CanonicalPath> KnownDirectories(const Whitelist& whitelist);
 
+// A directory of device nodes is none: what lies there has nothing in common.
 bool IsInPool(const CanonicalPath& file, const std::set<CanonicalPath>& known,
               const std::vector<CanonicalPath>& pools);
+
+// A file that only headers would let the VM write to: what belongs to the active image (a data
+// file, an extent), where it may not write to it yet.
+std::optional<CanonicalPath> NewlyWritten(const Whitelist& whitelist,
+                                          const std::vector<ChainImage>& seen);
 
 // May the record follow the headers? Errors: kPermission with a sentence that names old, new and
 // the command that accepts it.

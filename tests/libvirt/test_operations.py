@@ -108,6 +108,15 @@ class Operations(LibvirtCase):
         self.assertEqual(self.vm.whitelist()[base], "read-write")
         self.do("blockcommit", "vda", "--active", "--wait", "--shallow", "--pivot")
 
+    def test_a_disk_is_detached_after_its_commit_was_aborted(self) -> None:
+        """QEMU has closed the base with the disk; nothing of it stays."""
+        chain = images.make_chain(self.vm.directory, "data-")
+        self.vm.attach(chain[0], "sdb")
+        self.vm.virsh("blockcommit", "sdb", "--active", "--wait", "--shallow")
+        self.vm.virsh("blockjob", "sdb", "--abort")
+        self.do("detach-disk", "sdb")
+        self.assertNotIn(str(chain[1]), self.vm.whitelist())
+
     def test_a_pull_of_everything(self) -> None:
         self.do("blockpull", "vda", "--wait")
         self.assertNotIn(str(self.vm.chain[2]), self.vm.whitelist())

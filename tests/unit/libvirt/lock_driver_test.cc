@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -45,6 +46,7 @@ class FakeBroker {
   }
 
   std::vector<proto::Announcement> announcements;
+  std::atomic<int> deaths = 0;  // how often it still ends instead of an answer
 
  private:
   void Serve() {
@@ -70,6 +72,11 @@ class FakeBroker {
       reply.mutable_hello()->set_version(1);
     } else {
       announcements.push_back(request.announcement());
+      if (deaths > 0) {
+        --deaths;
+        ::shutdown(client.Get(), SHUT_RDWR);
+        return;
+      }
       reply.set_outcome(outcome_);
       reply.set_reason("because of the test");
     }
@@ -193,6 +200,22 @@ TEST_F(LockDriverTest, ABrokerThatDoesNotAnswerIsGivenUpInTime) {
   ASSERT_EQ(::bind(listener.Get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
             0);
   ASSERT_EQ(::listen(listener.Get(), 1), 0);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(Acquire({"/srv/disk"}), -1);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+}
+
+TEST_F(LockDriverTest, ABrokerThatEndsBeforeItAnswersIsToldAgain) {
+  FakeBroker broker(socket_, proto::OUTCOME_OK);
+  broker.deaths = 2;
+  EXPECT_EQ(Acquire({"/srv/disk"}), 0);
+  EXPECT_EQ(broker.announcements.size(), 3U);
+  EXPECT_EQ(broker.announcements.back().path(), "/srv/disk");
+}
+
+TEST_F(LockDriverTest, ABrokerThatEndsAgainAndAgainIsGivenUpInTime) {
+  FakeBroker broker(socket_, proto::OUTCOME_OK);
+  broker.deaths = 1000000;
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(Acquire({"/srv/disk"}), -1);
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));

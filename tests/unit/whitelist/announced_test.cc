@@ -13,23 +13,13 @@ namespace {
 
 constexpr const char* kDisk = "device:vda";
 
-Grant Member(const std::string& path, std::uint64_t ino, std::uint32_t depth,
-             GrantAccess access = GrantAccess::kRead, const std::string& lease = kDisk) {
-  Grant grant = File(path, access, ino, lease);
-  grant.role = depth == 0 ? "image" : "backing";
-  grant.depth = depth;
-  grant.format = "qcow2";
-  return grant;
-}
-
-ChainImage Image(const std::string& path) { return {At(path), "qcow2", {}}; }
-
 // vda: /p/top -> /p/mid -> /p/base, of which the VM writes /p/top.
 class AnnouncedTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(Give(&list_, {Member("/p/top", 1, 0, GrantAccess::kReadWrite),
-                              Member("/p/mid", 2, 1), Member("/p/base", 3, 2)}));
+    ASSERT_TRUE(Give(&list_, {Member("/p/top", 1, 0, GrantAccess::kReadWrite, kDisk),
+                              Member("/p/mid", 2, 1, GrantAccess::kRead, kDisk),
+                              Member("/p/base", 3, 2, GrantAccess::kRead, kDisk)}));
     Record({"vda", kDisk, true, {Image("/p/top"), Image("/p/mid"), Image("/p/base")}});
   }
 
@@ -121,10 +111,19 @@ TEST_F(AnnouncedTest, AReleasedDiskIsGone) {
 
 TEST_F(AnnouncedTest, ACommitThatPivotedLeavesTheBaseAsTheDisk) {
   Acquire("/p/base", Use::kWrite);
-  Release("/p/top");
+  Release("/p/top", {3});
   EXPECT_EQ(Disk(), "- - rw");
   EXPECT_EQ(ChainOf("vda"), "/p/base");
   EXPECT_TRUE(list_.GrantsOfLease(kWritingLease).empty());
+}
+
+TEST_F(AnnouncedTest, ADiskThatGoesAfterItsCommitWasAbortedTakesTheBaseAlong) {
+  Acquire("/p/base", Use::kWrite);
+  Release("/p/top");
+  EXPECT_EQ(Disk(), "- - rw") << "until writing is known to be unused";
+  EXPECT_TRUE(list_.chains().empty());
+  Acquire("/p/base", Use::kRead);
+  EXPECT_EQ(Disk(), "- - -");
 }
 
 TEST_F(AnnouncedTest, APivotIsSeenByWhatTheVmWritesTo) {
@@ -154,16 +153,44 @@ TEST_F(AnnouncedTest, AnOverlayBecomesTheDisk) {
   EXPECT_TRUE(list_.GrantsOfLease("libvirt:1").empty());
 }
 
+TEST_F(AnnouncedTest, AnImageForReadingIsNoOverlay) {
+  ASSERT_TRUE(Give(&list_, {Member("/p/cd", 9, 0, GrantAccess::kRead, "libvirt:1")}));
+  Record({"/p/cd", "libvirt:1", false, {Image("/p/cd"), Image("/p/top")}});
+  EXPECT_EQ(DiskBelow(list_, list_.chains().at("/p/cd")), nullptr);
+}
+
+TEST_F(AnnouncedTest, ADataFileOfANewImageHasToBeTheVmsForWriting) {
+  const auto with_data = [](const std::string& data) {
+    ChainImage image = Image("/p/x");
+    image.parts = {At(data)};
+    return std::vector{image};
+  };
+  for (const DriftPolicy policy : {DriftPolicy::kPool, DriftPolicy::kStrict}) {
+    EXPECT_TRUE(MayStandOn(list_, with_data("/p/top"), Use::kWrite, {policy, {}}));
+    EXPECT_FALSE(MayStandOn(list_, with_data("/p/base"), Use::kWrite, {policy, {}}));
+    EXPECT_TRUE(MayStandOn(list_, with_data("/p/base"), Use::kRead, {policy, {}}));
+  }
+  EXPECT_FALSE(MayStandOn(list_, with_data("/p/y"), Use::kWrite, {}));
+  EXPECT_TRUE(MayStandOn(list_, with_data("/p/y"), Use::kRead, {}));
+}
+
+TEST_F(AnnouncedTest, DevicesDoNotLieBesideEachOther) {
+  EXPECT_FALSE(MayStandOn(list_, {Image("/dev/dm-7"), Image("/dev/sda")}, Use::kWrite, {}));
+  EXPECT_TRUE(MayStandOn(list_, {Image("/dev/dm-7"), Image("/dev/vg/base")}, Use::kWrite,
+                         {DriftPolicy::kPool, {At("/dev/vg")}}));
+}
+
 TEST_F(AnnouncedTest, ANewImageMayStandOnWhatTheVmHasOrWhatLiesBesideIt) {
   const DriftRules pool{DriftPolicy::kPool, {At("/pool")}};
   const DriftRules strict{DriftPolicy::kStrict, {}};
-  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/d/y")}, pool));
-  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/p/base")}, strict));
-  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/pool/deep/y")}, pool));
-  EXPECT_FALSE(MayStandOn(list_, {Image("/d/x"), Image("/elsewhere/y")}, pool));
-  EXPECT_FALSE(MayStandOn(list_, {Image("/d/x"), Image("/d/deep/y")}, pool));
-  EXPECT_FALSE(MayStandOn(list_, {Image("/d/x"), Image("/d/y")}, strict));
-  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/elsewhere/y")}, {DriftPolicy::kTrust, {}}));
+  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/d/y")}, Use::kWrite, pool));
+  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/p/base")}, Use::kWrite, strict));
+  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/pool/deep/y")}, Use::kWrite, pool));
+  EXPECT_FALSE(MayStandOn(list_, {Image("/d/x"), Image("/elsewhere/y")}, Use::kWrite, pool));
+  EXPECT_FALSE(MayStandOn(list_, {Image("/d/x"), Image("/d/deep/y")}, Use::kWrite, pool));
+  EXPECT_FALSE(MayStandOn(list_, {Image("/d/x"), Image("/d/y")}, Use::kWrite, strict));
+  EXPECT_TRUE(MayStandOn(list_, {Image("/d/x"), Image("/elsewhere/y")}, Use::kWrite,
+                         {DriftPolicy::kTrust, {}}));
 }
 
 TEST_F(AnnouncedTest, TheEndOfTheMachineLeavesWhatAnAdministratorGave) {
@@ -172,8 +199,15 @@ TEST_F(AnnouncedTest, TheEndOfTheMachineLeavesWhatAnAdministratorGave) {
   Acquire("/p/base", Use::kWrite);
   Follow(PlanMachineEnded(list_));
   EXPECT_EQ(list_.grants().size(), 1U);
-  EXPECT_TRUE(list_.chains().empty());
   EXPECT_TRUE(PlanMachineEnded(list_).IsEmpty());
+}
+
+TEST_F(AnnouncedTest, TheChainsOfTheDefinitionAreRememberedForTheNextStart) {
+  Record({"/p/x", "libvirt:1", true, {Image("/p/x")}});
+  Follow(PlanMachineEnded(list_));
+  EXPECT_EQ(Disk(), "- - -");
+  EXPECT_EQ(list_.chains().size(), 1U);
+  EXPECT_EQ(ChainOf("vda"), "/p/top/p/mid/p/base");
 }
 
 }  // namespace

@@ -9,8 +9,6 @@
 namespace openhook::whitelist {
 namespace {
 
-ChainImage Image(const std::string& path) { return {At(path), "qcow2", {}}; }
-
 class DriftTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -64,6 +62,26 @@ TEST_F(DriftTest, ADataFileHasToLieInAPoolAsWell) {
   ChainImage image = Image("/vm/top");
   image.parts = {At("/etc/shadow")};
   EXPECT_FALSE(Follow({image, Image("/base/old")}, {}));
+}
+
+TEST_F(DriftTest, ADataFileOfTheActiveImageHasToBeTheVmsForWriting) {
+  ChainImage image = Image("/vm/top");
+  image.parts = {At("/vm/data")};
+  EXPECT_FALSE(Follow({image, Image("/base/old")}, {})) << "it lies beside, and is not the VM's";
+  image.parts = {At("/base/old")};
+  EXPECT_FALSE(Follow({image}, {})) << "what it may read is not for writing";
+  ASSERT_TRUE(Give(&list_, {File("/vm/data", GrantAccess::kReadWrite, 7)}));
+  image.parts = {At("/vm/data")};
+  EXPECT_TRUE(Follow({image, Image("/base/old")}, {}));
+}
+
+TEST_F(DriftTest, DevicesDoNotLieBesideEachOther) {
+  Change change;
+  change.generation = 2;
+  change.chains = {{"vdc", "domain", true, {Image("/dev/dm-7")}}};
+  list_.Apply(change);
+  EXPECT_FALSE(
+      MayFollow(list_, list_.chains().at("vdc"), {Image("/dev/dm-7"), Image("/dev/sda")}, {}));
 }
 
 TEST_F(DriftTest, ARefusalNamesOldAndNewAndTheRemedy) {

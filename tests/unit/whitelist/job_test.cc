@@ -12,17 +12,6 @@
 namespace openhook::whitelist {
 namespace {
 
-Grant Member(const std::string& path, std::uint64_t ino, std::uint32_t depth,
-             GrantAccess access = GrantAccess::kRead, const std::string& lease = "domain") {
-  Grant grant = File(path, access, ino, lease);
-  grant.role = depth == 0 ? "image" : "backing";
-  grant.depth = depth;
-  grant.format = "qcow2";
-  return grant;
-}
-
-ChainImage Image(const std::string& path) { return {At(path), "qcow2", {}}; }
-
 // vda: /top -> /upper -> /lower -> /base, of which the VM writes /top.
 class JobTest : public ::testing::Test {
  protected:

@@ -36,6 +36,18 @@ inline Grant File(const std::string& path, GrantAccess access, std::uint64_t ino
   return grant;
 }
 
+// A file of a disk's chain.
+inline Grant Member(const std::string& path, std::uint64_t ino, std::uint32_t depth,
+                    GrantAccess access = GrantAccess::kRead, const std::string& lease = "domain") {
+  Grant grant = File(path, access, ino, lease);
+  grant.role = depth == 0 ? "image" : "backing";
+  grant.depth = depth;
+  grant.format = "qcow2";
+  return grant;
+}
+
+inline ChainImage Image(const std::string& path) { return {At(path), "qcow2", {}}; }
+
 inline Grant NewName(const std::string& path, const std::string& lease = "domain") {
   Grant grant{.path = At(path)};
   grant.lease = lease;
