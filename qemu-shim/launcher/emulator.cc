@@ -32,7 +32,8 @@ std::string ProgramFor(const std::string& own) {
   return std::string("qemu-system-") + system.machine;
 }
 
-// libvirt makes a directory for each machine, and names it for the machine's master key only.
+// libvirt makes a directory for each machine, and names it for the machine's master key only: in an
+// -object of its own. Other words may have such a name from whoever defined the machine.
 std::optional<std::string> OwnDirectory(const std::string& argument) {
   const auto end = argument.find(kMasterKey);
   const auto begin = argument.rfind('"', end);
@@ -57,8 +58,10 @@ std::optional<Options> ParseEmulatorCall(const std::vector<std::string>& words) 
     return options;
   }
   options.socket = std::string(kRunDirectory) + "/" + *uuid + "/open.sock";
-  for (const std::string& argument : options.command) {
-    if (auto directory = OwnDirectory(argument)) {
+  for (std::size_t i = 1; i < options.command.size(); ++i) {
+    auto directory =
+        options.command[i - 1] == "-object" ? OwnDirectory(options.command[i]) : std::nullopt;
+    if (directory) {
       options.writable.push_back(std::move(*directory));
     }
   }

@@ -112,6 +112,13 @@ TEST(LauncherEmulator, ACallWithOptionsOfQemuNamesTheMachineByItsUuid) {
   EXPECT_EQ(options.command.size(), 7U);
 }
 
+TEST(LauncherEmulator, OnlyLibvirtsOwnObjectNamesTheMachinesDirectory) {
+  const Options options =
+      ParseGood({"-name", "guest=vm1", "-uuid", kUuid, "-blockdev",
+                 R"({"driver":"file","filename":"/srv/images/master-key.aes"})"});
+  EXPECT_TRUE(options.writable.empty());
+}
+
 TEST(LauncherEmulator, ACallWithoutAMachineIsAProbe) {
   const Options options = ParseGood({"-S", "-no-user-config", "-machine", "none"});
   EXPECT_EQ(options.purpose, Purpose::kProbe);
