@@ -98,8 +98,12 @@ Result<std::vector<std::string>> BrokerProcess::LoaderWords() const {
   const std::string name = machine.substr(std::min(space + 1, machine.size()));
   return fs::FindProgramBeside("openhook-loader", OPENHOOK_PROGRAM_DIRECTORY)
       .map([&](const std::string& program) {
-        return std::vector<std::string>{program, "--vm", uuid_,       "--name",       name,
-                                        "--id",  id,     "--run-dir", config_.run_dir};
+        std::vector<std::string> words = {program, "--vm",      uuid_,          "--id",
+                                          id,      "--run-dir", config_.run_dir};
+        if (!name.empty()) {
+          words.push_back("--name=" + name);  // a name may begin with dashes
+        }
+        return words;
       });
 }
 

@@ -103,6 +103,7 @@ void Feed::Change(const std::string& path, std::string_view access, const Plan& 
 void Feed::Acquire(const proto::Announcement& announcement, const SharedSubject& subject,
                    const Done& done) {
   const std::string name = LexicalClean(announcement.path(), "").value_or("");
+  released_last_.clear();
   // Released a moment ago, and in use again: below the overlay that was made, or as before.
   if (const std::string path = PathOf(name); released_.contains(path)) {
     return Look([this, path, announcement, subject, done] {
@@ -194,9 +195,12 @@ std::string Feed::PathOf(const std::string& name) const {
 
 void Feed::Release(const std::string& name, const SharedSubject& subject, const Done& done) {
   const std::string path = PathOf(name);
-  released_.emplace(path, std::chrono::steady_clock::now());
-  Look([this, path, subject, done] {
-    if (whitelist::IsActiveImage(broker_->whitelist(), path) && HasUnwritten()) {
+  const std::string before = std::exchange(released_last_, path);
+  released_.emplace(path, Released{std::chrono::steady_clock::now()});
+  Look([this, path, before, subject, done] {
+    Released& released = released_[path];
+    released.rests = whitelist::IsActiveOn(broker_->whitelist(), path, before);
+    if (MayBeNoEnd(path, released)) {
       return done({});
     }
     released_.erase(path);
@@ -220,6 +224,7 @@ void Feed::FinishRelease(const std::string& path, const SharedSubject& subject, 
 void Feed::EndMachine(const SharedSubject& subject, const Done& done) {
   given_up_.clear();
   released_.clear();
+  released_last_.clear();
   Change(
       "", "ended",
       [this]() -> Result<whitelist::Change> {

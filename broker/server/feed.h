@@ -97,9 +97,16 @@ class Feed {
   std::deque<Task> tasks_;
   bool busy_ = false;
   std::map<std::string, std::chrono::steady_clock::time_point> unused_since_;  // writing, by path
-  // Active images that were released while an announced image had no header yet: it may be an
-  // overlay on them (a snapshot), and then nothing has ended.
-  std::map<std::string, std::chrono::steady_clock::time_point> released_;
+  // Active images whose release may be no end. An announced image has no header yet: it may be an
+  // overlay on them (a snapshot). Or they rest, as those of a paused machine do: they were released
+  // right after the image that they stand on, and count until QEMU has closed them.
+  struct Released {
+    std::chrono::steady_clock::time_point since;
+    bool rests = false;
+  };
+  [[nodiscard]] bool MayBeNoEnd(const std::string& path, const Released& released) const;
+  std::map<std::string, Released> released_;
+  std::string released_last_;       // empty: something else was announced since
   std::set<std::string> given_up_;  // disks whose headers lead where the VM has nothing
 };
 

@@ -240,10 +240,8 @@ void Feed::TakeShorter(const WantedChain& chain, const std::vector<WantedGrant>&
 
 // What turned out to be no snapshot, or does not get a header.
 void Feed::EndReleased(const std::function<void()>& done) {
-  const auto now = std::chrono::steady_clock::now();
-  for (const auto& [path, since] : released_) {
-    const bool active = whitelist::IsActiveImage(broker_->whitelist(), path);
-    if (active && HasUnwritten() && now - since < kUnwritten) {
+  for (const auto& [path, released] : released_) {
+    if (MayBeNoEnd(path, released)) {
       continue;
     }
     const std::string ended = path;
@@ -251,6 +249,13 @@ void Feed::EndReleased(const std::function<void()>& done) {
     return FinishRelease(ended, nullptr, [this, done](const Result<void>&) { EndReleased(done); });
   }
   done();
+}
+
+bool Feed::MayBeNoEnd(const std::string& path, const Released& released) const {
+  const auto& whitelist = broker_->whitelist();
+  const bool fresh = std::chrono::steady_clock::now() - released.since < kUnwritten;
+  return (fresh && HasUnwritten() && whitelist::IsActiveImage(whitelist, path)) ||
+         (released.rests && whitelist::WritesTo(whitelist, broker_->Probe(), path));
 }
 
 bool Feed::HasUnwritten() const {

@@ -270,6 +270,24 @@ bool IsActiveImage(const Whitelist& whitelist, const std::string& name) {
                      [&](const auto& it) { return IsActive(it.second, found.entry->path); });
 }
 
+bool IsActiveOn(const Whitelist& whitelist, const std::string& path, const std::string& below) {
+  return std::any_of(whitelist.chains().begin(), whitelist.chains().end(), [&](const auto& it) {
+    const auto& images = it.second.images;
+    return images.size() > 1 && images[0].path.str() == path && images[1].path.str() == below;
+  });
+}
+
+bool WritesTo(const Whitelist& whitelist, const HeldProbe& probe, const std::string& path) {
+  return std::any_of(whitelist.chains().begin(), whitelist.chains().end(), [&](const auto& it) {
+    const ChainRecord& chain = it.second;
+    if (chain.images.empty() || chain.images.front().path.str() != path) {
+      return false;
+    }
+    const Grant* own = whitelist.FindLive(chain.lease, chain.images.front().path);
+    return own != nullptr && own->identity && probe(*own->identity) == Held::kForWriting;
+  });
+}
+
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name) {
   std::vector<std::string> disks;
   const auto found = whitelist.Find(name);

@@ -51,6 +51,14 @@ Result<Change> PlanReleased(const Whitelist& whitelist, const HeldProbe& probe,
 // Is this image the active one of a disk?
 bool IsActiveImage(const Whitelist& whitelist, const std::string& name);
 
+// Is `path` the active image of a disk, directly on `below`? When both are released one after the
+// other, a snapshot of a paused machine has ended: libvirt acquires what is active again when the
+// machine goes on (qemuSnapshotDiskUpdateSource() in its qemu_snapshot.c).
+bool IsActiveOn(const Whitelist& whitelist, const std::string& path, const std::string& below);
+
+// Is it the active image of a disk that the VM writes to?
+bool WritesTo(const Whitelist& whitelist, const HeldProbe& probe, const std::string& path);
+
 // Disks that have this image below their active one.
 std::vector<std::string> DisksOn(const Whitelist& whitelist, const std::string& name);
 

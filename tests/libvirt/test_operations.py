@@ -95,6 +95,25 @@ class Operations(LibvirtCase):
         self.do("blockcommit", "vda", "--active", "--pivot", "--wait")
         self.assertNotIn("blockdev-reopen", self.libvirt.log())
 
+    def test_snapshots_of_a_paused_machine_are_its_disk(self) -> None:
+        """libvirt releases the new image with the old one, and has not detached anything."""
+        self.vm.virsh("suspend")
+        self.snapshot("s1")
+        self.snapshot("s2")
+        self.do("blockcommit", "vda", "--top", str(self.file("top.s1")), "--base",
+                str(self.vm.top), "--wait")
+        self.do("resume")
+        self.snapshot("s3")
+
+    def test_a_disk_is_detached_after_a_snapshot_of_the_paused_machine(self) -> None:
+        chain = images.make_chain(self.vm.directory, "data-")
+        self.vm.attach(chain[0], "sdb")
+        self.vm.virsh("suspend")
+        self.do(*EXTERNAL, "s1", "--disk-only", "--diskspec", "vda,snapshot=no")
+        self.vm.virsh("resume")
+        self.do("detach-disk", "sdb")
+        self.assertNotIn(str(chain[0]), self.vm.whitelist())
+
     def test_an_active_commit_is_aborted(self) -> None:
         """libvirt does not say so, and QEMU keeps the base open for writing: the whitelist says it."""
         self.snapshot("s1")

@@ -132,6 +132,22 @@ TEST_F(AnnouncedTest, APivotIsSeenByWhatTheVmWritesTo) {
   EXPECT_EQ(ChainOf("vda"), "/p/mid/p/base");
 }
 
+TEST_F(AnnouncedTest, AnActiveImageStandsDirectlyOnTheNextOneOnly) {
+  EXPECT_TRUE(IsActiveOn(list_, "/p/top", "/p/mid"));
+  EXPECT_FALSE(IsActiveOn(list_, "/p/top", "/p/base"));
+  EXPECT_FALSE(IsActiveOn(list_, "/p/mid", "/p/base"));
+  EXPECT_FALSE(IsActiveOn(list_, "/p/top", ""));
+}
+
+TEST_F(AnnouncedTest, WhatTheVmWritesToIsAskedOfActiveImages) {
+  const HeldProbe all = [](const FileIdentity&) { return Held::kForWriting; };
+  const HeldProbe reading = [](const FileIdentity&) { return Held::kForReading; };
+  EXPECT_TRUE(WritesTo(list_, all, "/p/top"));
+  EXPECT_FALSE(WritesTo(list_, reading, "/p/top"));
+  EXPECT_FALSE(WritesTo(list_, all, "/p/mid"));
+  EXPECT_FALSE(WritesTo(list_, all, "/p/other"));
+}
+
 TEST_F(AnnouncedTest, AnImageBelowIsNotTakenByItsReleaseAlone) {
   Release("/p/mid");
   EXPECT_EQ(Disk(), "rw r r");
