@@ -18,7 +18,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 
@@ -84,8 +83,8 @@ pid_t NotifierOf(const char* socket) {
       std::ifstream name(entry.path() / "comm");
       std::ifstream words(entry.path() / "cmdline");
       std::string comm;
-      std::string command(std::istreambuf_iterator<char>(words), {});
-      if (std::getline(name, comm) && comm == "openhook-notify" &&
+      std::string command;
+      if (std::getline(name, comm) && comm == "openhook-notify" && std::getline(words, command) &&
           command.find(socket + std::string(1, '\0')) != std::string::npos) {
         return std::atoi(entry.path().filename().c_str());
       }

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <thread>
 
 namespace openhook::seccomp {
@@ -20,9 +20,11 @@ using testing_support::FakeOpenBroker;
 
 namespace {
 
+// Nothing of a process that goes away while it is looked at: an iterator over the file would throw.
 std::string Content(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream content;
+  content << std::ifstream(path).rdbuf();
+  return content.str();
 }
 
 template <class Condition>
