@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <ostream>
 
 #include "tests/hostile/swapper.h"
 #include "tests/support/broker_process.h"
@@ -35,6 +36,8 @@ struct Row {
   Trick trick;
   const char* name;
 };
+
+void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 
 constexpr std::array<Row, 8> kRows = {{
     {Trick::kSymlink, "Symlink"},

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ struct Case {
   std::string xml;
   Lines expected;
 };
+
+// What a list of the tests says of one, which would else be the bytes of its pointers.
+inline void PrintTo(const Case& shown, std::ostream* out) { *out << shown.name; }
 
 inline std::string InOs(std::string_view inside) {
   return "<domain type='qemu'><name>vm1</name><os>" + std::string(inside) + "</os></domain>";
