@@ -119,5 +119,7 @@ def ask_on_received_connection(channel, path):
     _, received, _, _ = socket.recv_fds(channel, 1, 1)
     connection = OpenConnection.__new__(OpenConnection)
     connection.socket, connection.last_id = socket.socket(fileno=received[0]), 1
+    # Its first owner's deadline made it non-blocking, which has travelled with it.
+    connection.socket.settimeout(settings.DEADLINE)
     with connection:
         return ask_on(connection, path)
