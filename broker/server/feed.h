@@ -96,7 +96,12 @@ class Feed {
   std::chrono::steady_clock::time_point watch_until_;
   std::deque<Task> tasks_;
   bool busy_ = false;
-  std::map<std::string, std::chrono::steady_clock::time_point> unused_since_;  // writing, by path
+  // Images that QEMU may write to by libvirt's word, by path.
+  struct Writing {
+    bool begun = false;
+    std::chrono::steady_clock::time_point unused_since;
+  };
+  std::map<std::string, Writing> writing_;
   // Active images whose release may be no end. An announced image has no header yet: it may be an
   // overlay on them (a snapshot). Or they rest, as those of a paused machine do: they were released
   // right after the image that they stand on, and count until QEMU has closed them.

@@ -19,7 +19,10 @@ using whitelist::Use;
 using whitelist::WantedChain;
 
 // After a commit libvirt reopens the base once more for writing, to merge bitmaps.
-constexpr std::chrono::seconds kUnusedWriting{10};
+constexpr std::chrono::seconds kNoLongerWriting{10};
+// Between its word and its command to QEMU libvirt lets its own helper load a profile, which takes
+// a host that is busy its time.
+constexpr std::chrono::seconds kNotYetWriting{120};
 // A header is complete when libvirt releases what the image stands on.
 constexpr std::chrono::seconds kUnwritten{1};
 
@@ -63,28 +66,24 @@ bool StandsOnGiven(const whitelist::Whitelist& whitelist,
 std::vector<std::string> Feed::UnusedWriting() {
   const auto& whitelist = broker_->whitelist();
   const auto ids = whitelist.GrantsOfLease(whitelist::kWritingLease);
-  if (ids.empty()) {
-    unused_since_.clear();
-    return {};
-  }
-  const auto probe = broker_->Probe();
+  const auto probe = ids.empty() ? whitelist::HeldProbe() : broker_->Probe();
   const auto now = std::chrono::steady_clock::now();
-  std::vector<std::string> paths;
-  decltype(unused_since_) unused;
+  std::vector<std::string> unused;
+  decltype(writing_) writing;
   for (const auto id : ids) {
     const whitelist::Grant& grant = whitelist.grants().at(id);
+    const auto known = writing_.find(grant.path.str());
+    Writing state = known == writing_.end() ? Writing{false, now} : known->second;
     if (grant.identity && probe(*grant.identity) == Held::kForWriting) {
-      continue;
+      state = {true, now};
     }
-    const auto known = unused_since_.find(grant.path.str());
-    const auto since = known == unused_since_.end() ? now : known->second;
-    unused.emplace(grant.path.str(), since);
-    if (now - since > kUnusedWriting) {
-      paths.push_back(grant.path.str());
+    if (now - state.unused_since > (state.begun ? kNoLongerWriting : kNotYetWriting)) {
+      unused.push_back(grant.path.str());
     }
+    writing.emplace(grant.path.str(), state);
   }
-  unused_since_ = std::move(unused);
-  return paths;
+  writing_ = std::move(writing);
+  return unused;
 }
 
 void Feed::ForEach(std::vector<std::string> names, Step step, const std::function<void()>& done) {

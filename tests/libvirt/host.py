@@ -140,5 +140,9 @@ class Host:
         pairs = (line.split(None, 1) for line in listed)
         return {int(pid): name.strip() for pid, name in pairs if name.strip() != "ps"}
 
+    def the_process(self, name: str) -> int:
+        (pid,) = [pid for pid, called in self.processes().items() if called.startswith(name)]
+        return pid
+
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         self.run("kill", f"-{int(number)}", str(pid))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every operation of libvirt on disks: after each, the whitelist is what the definition says."""
 
+import signal
+import threading
 import unittest
 from pathlib import Path
 
@@ -84,6 +86,16 @@ class Operations(LibvirtCase):
         self.snapshot("s1")
         self.do("blockcommit", "vda", "--top", str(self.vm.chain[0]), "--base",
                 str(self.vm.chain[2]), "--wait")
+
+    def test_a_commit_that_qemu_begins_late(self) -> None:
+        """As where libvirt's helper for AppArmor takes its time between the word and the command."""
+        self.snapshot("s1")
+        qemu = self.host.the_process("qemu-system-x86")
+        self.host.kill(qemu, signal.SIGSTOP)
+        waking = threading.Timer(12, self.host.kill, (qemu, signal.SIGCONT))
+        waking.start()
+        self.addCleanup(waking.join)
+        self.do("blockcommit", "vda", "--active", "--pivot", "--wait", "--shallow")
 
     def test_bitmaps_are_merged_when_a_commit_has_ended(self) -> None:
         self.do("checkpoint-create-as", "c1")

@@ -59,6 +59,9 @@ class Owner(Route):
         self.check_whitelist(vm)
         self.check_helper(vm)
 
+    def why(self, vm):
+        return "\n" + run("openhookctl", "--vm", vm.uuid, "watch", "--no-follow", "--last", "30")[1]
+
     def check_whitelist(self, vm):
         """It is libvirt's chains, and in the kernel."""
         status = json.loads(must("openhookctl", "--vm", vm.uuid, "--json", "status"))

@@ -49,10 +49,13 @@ class Route:
         """At the end of a case that works, the VM still running: raises Broken where the keeper of
         the profile knows something else than the kernel and libvirt."""
 
+    def why(self, vm):
+        """What else the keeper knows of a case that does not work."""
+        return ""
+
     def forget(self, vm):
         """Ends the VM, and what define() began."""
         vm.forget()
-
 
 
 class Helper(Route):

@@ -63,7 +63,7 @@ class Cases:
             libvirt_cases.CASES[name][0](vm)
             self.route.check(vm)
         except Broken as broken:
-            return str(broken), vm
+            return str(broken) + self.route.why(vm), vm
         return "", vm
 
     def run_case(self, name):
