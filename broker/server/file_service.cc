@@ -3,10 +3,13 @@
 #include "broker/server/file_service.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "broker/server/decided_job.h"
+#include "broker/server/kernel_step.h"
 #include "broker/server/label_check.h"
 #include "broker/server/open_call.h"
 
@@ -84,16 +87,41 @@ void AskOnce(const Asking& asking, const AskedName& name, FileJobKind kind, labe
       });
 }
 
-}  // namespace
+enum class Attempt : std::uint8_t { kFirst, kSecond };
 
-void Open(const Asking& asking, const AskedName& name, const OpenIntent& intent, AnswerDone done) {
+void OpenAt(Attempt attempt, const Asking& asking, const AskedName& name, const OpenIntent& intent,
+            AnswerDone done);
+
+// The profile that is loaded does not allow what it should: libvirt's helper loads one of a moment
+// ago now and then. That is put right, and the file asked for once more.
+void OpenOnceMore(const Asking& asking, const AskedName& name, const OpenIntent& intent,
+                  Answer refused, AnswerDone done) {
+  KernelStep* kernel = asking.broker->kernel_step();
+  if (kernel == nullptr) {
+    return done(std::move(refused));
+  }
+  kernel->Restore([asking, path = std::string(name.path), cwd = std::string(name.cwd), intent,
+                   refused = std::make_shared<Answer>(std::move(refused)),
+                   done = std::move(done)](const Result<void>& restored) {
+    if (!restored) {
+      return done(std::move(*refused));
+    }
+    OpenAt(Attempt::kSecond, asking, {path, cwd}, intent, done);
+  });
+}
+
+void OpenAt(Attempt attempt, const Asking& asking, const AskedName& name, const OpenIntent& intent,
+            AnswerDone done) {
   Broker* const broker = asking.broker;
   const Decision decision = DecideOpen(broker->whitelist(), name, intent);
   if (auto answer = AnswerAtOnce(decision)) {
     return done(WithLeases(std::move(*answer), LeasesOf(decision)));
   }
   if (auto refused = RefuseByLabel(asking, decision, UsesOf(intent))) {
-    return done(WithLeases(std::move(*refused), LeasesOf(decision)));
+    Answer answer = WithLeases(std::move(*refused), LeasesOf(decision));
+    return attempt == Attempt::kFirst
+               ? OpenOnceMore(asking, name, intent, std::move(answer), std::move(done))
+               : done(std::move(answer));
   }
   if (intent.access != Access::kRead && decision.step == Step::kUseExisting) {
     if (auto refused = RefuseWriting(broker, decision)) {
@@ -109,6 +137,12 @@ void Open(const Asking& asking, const AskedName& name, const OpenIntent& intent,
     return std::make_shared<OpenCall>(asking, name, intent, std::move(done))->StartMaking(decision);
   }
   done(WithLeases(AnswerTo(decision, std::move(result)), LeasesOf(decision)));
+}
+
+}  // namespace
+
+void Open(const Asking& asking, const AskedName& name, const OpenIntent& intent, AnswerDone done) {
+  OpenAt(Attempt::kFirst, asking, name, intent, std::move(done));
 }
 
 // What a file is like may be known of whatever is granted.

@@ -38,6 +38,11 @@ class KernelStep {
   using Settled = std::function<void(Result<void>)>;
   virtual void Settle(Settled done) = 0;
 
+  // The kernel refuses what it should give: another program has loaded something else, perhaps. As
+  // Settle(), after it was given all of it again. Errors also: kUnavailable when that was done a
+  // moment ago, so that whoever asks again and again does not have it done each time.
+  virtual void Restore(Settled done) = 0;
+
   // The whitelist has changed, and nobody waits for the kernel.
   virtual void Follow() = 0;
 };

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds kRetryPause{1};
 constexpr std::chrono::seconds kStartPatience{10};
+// An administrator's rules may take something away for good.
+constexpr std::chrono::milliseconds kRestorePause{250};
 
 bool Covers(const apparmor::Rules& rules, const apparmor::Rules& needed) {
   return std::all_of(needed.begin(), needed.end(), [&](const auto& one) {
@@ -108,6 +110,17 @@ void ProfileKeeper::Widen(const whitelist::Change& change, Widened done) {
 }
 
 void ProfileKeeper::Settle(Settled done) { Await({std::nullopt, std::move(done)}); }
+
+// Those who ask while that load is under way share it.
+void ProfileKeeper::Restore(Settled done) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!loading_ && restored_ && now - *restored_ < kRestorePause) {
+    return done(Fail(ErrorCode::kUnavailable, "the profile was loaded again a moment ago"));
+  }
+  restored_ = now;
+  in_force_.reset();
+  Await({std::nullopt, std::move(done)});
+}
 
 void ProfileKeeper::Follow() {
   if (!in_force_ || !IsJustTheWhitelist(*in_force_)) {

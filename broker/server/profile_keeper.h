@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -38,6 +39,7 @@ class ProfileKeeper : public KernelStep {
 
   void Widen(const whitelist::Change& change, Widened done) override;
   void Settle(Settled done) override;
+  void Restore(Settled done) override;
   void Follow() override;
 
   struct State {
@@ -79,6 +81,7 @@ class ProfileKeeper : public KernelStep {
   std::vector<Waiter> in_this_load_;
   std::vector<Waiter> in_next_load_;
   std::string fault_;
+  std::optional<std::chrono::steady_clock::time_point> restored_;
   std::function<void()> tried_;
   boost::asio::steady_timer retry_;
   boost::asio::steady_timer patience_;

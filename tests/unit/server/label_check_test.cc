@@ -11,7 +11,10 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <memory>
 
+#include "broker/server/kernel_step.h"
 #include "broker/server/open_handler.h"
 #include "proto/openhook.pb.h"
 #include "tests/unit/server/test_broker.h"
@@ -143,6 +146,61 @@ TEST_F(LabelCheckTest, NothingIsEmptiedMadeOrRemovedBeforeTheProfileAllowsIt) {
   script_.allowed[made].Add(FileUse::kDelete);
   const Answer removed = Now([&](AnswerDone done) { Unlink(asking(), {made, ""}, done); });
   EXPECT_EQ(removed.kind, Answer::Kind::kOk);
+}
+
+// A kernel whose profile another program has replaced, until it is restored.
+class ScriptedKernel : public KernelStep {
+ public:
+  void Widen(const whitelist::Change&, Widened done) override { done(std::shared_ptr<Widening>()); }
+  void Settle(Settled done) override { done({}); }
+  void Restore(Settled done) override {
+    ++restored;
+    restore();
+    done(result);
+  }
+  void Follow() override {}
+
+  int restored = 0;
+  std::function<void()> restore = [] {};
+  Result<void> result;
+};
+
+class ReplacedProfileTest : public LabelCheckTest {
+ protected:
+  ReplacedProfileTest() {
+    EXPECT_TRUE(broker_.Give(file_, whitelist::GrantAccess::kReadWrite));
+    broker_->KeepInStep(&kernel_);
+  }
+  ~ReplacedProfileTest() override { broker_->KeepInStep(nullptr); }
+
+  const std::string file_ = broker_.tree.File("images/a", "x");
+  const OpenIntent write_{.access = Access::kReadWrite};
+  ScriptedKernel kernel_;
+};
+
+TEST_F(ReplacedProfileTest, TheProfileIsRestoredAndTheFileAskedForOnceMore) {
+  kernel_.restore = [&] { script_.allowed[file_] = {FileUse::kRead, FileUse::kWrite}; };
+  EXPECT_EQ(AskOpen(file_, write_).kind, Answer::Kind::kOk);
+  EXPECT_EQ(AskOpen(file_, write_).kind, Answer::Kind::kOk);
+  EXPECT_EQ(kernel_.restored, 1);
+}
+
+TEST_F(ReplacedProfileTest, AProfileThatRefusesAsRestoredRefuses) {
+  EXPECT_EQ(AskOpen(file_, write_).rule, whitelist::Rule::kLabelDenies);
+  EXPECT_EQ(kernel_.restored, 1);
+}
+
+TEST_F(ReplacedProfileTest, AProfileThatCannotBeRestoredRefuses) {
+  kernel_.result = Fail(ErrorCode::kUnavailable, "no loader");
+  kernel_.restore = [&] { script_.allowed[file_] = {FileUse::kRead, FileUse::kWrite}; };
+  const Answer answer = AskOpen(file_, write_);
+  EXPECT_EQ(answer.rule, whitelist::Rule::kLabelDenies);
+  EXPECT_THAT(answer.detail, HasSubstr("vm1 lacks"));
+}
+
+TEST_F(ReplacedProfileTest, AFileThatIsTakenBackMeanwhileIsRefusedByTheWhitelist) {
+  kernel_.restore = [&] { ASSERT_TRUE(broker_->Revoke("domain", {file_}, nullptr)); };
+  EXPECT_EQ(AskOpen(file_, write_).rule, whitelist::Rule::kNotWhitelisted);
 }
 
 TEST_F(LabelCheckTest, AppendingAsksForAppendAsTheKernelDoes) {

@@ -268,6 +268,29 @@ TEST_F(ProfileKeeperTest, WhatOthersUndidIsRecorded) {
   EXPECT_TRUE(Next());
 }
 
+TEST_F(ProfileKeeperTest, WhatTheKernelShouldGiveIsLoadedAgainOnDemand) {
+  const std::string a = File("a");
+  ASSERT_TRUE(broker_.Give(a, GrantAccess::kReadWrite));
+  Start();
+  keeper_->Restore(Note("first"));
+  keeper_->Restore(Note("second"));
+  EXPECT_EQ(Next(), (List{{a, true}}));
+  EXPECT_TRUE(done_.empty());
+  Accept();
+  EXPECT_THAT(done_, UnorderedElementsAre("first", "second"));
+  EXPECT_TRUE(NothingComes());
+}
+
+TEST_F(ProfileKeeperTest, ItIsNotLoadedAgainOnEachDemand) {
+  Start();
+  keeper_->Restore(Note("first"));
+  ASSERT_TRUE(Next());
+  Accept();
+  keeper_->Restore(Note("second"));
+  EXPECT_THAT(done_, UnorderedElementsAre("first", HasSubstr("a moment ago")));
+  EXPECT_TRUE(NothingComes());
+}
+
 TEST_F(ProfileKeeperTest, ALongListGoesInSeveralPacketsAndPastTheLimitNothingIsSent) {
   Start();
   std::string deep = broker_.tree.Directory("images/d");
