@@ -145,7 +145,7 @@ class Domain:
 
     def check_covered(self) -> None:
         """What libvirt may have forgotten: the whitelist has what the definition says, and beyond
-        that nothing but what QEMU has open."""
+        that nothing but what QEMU has open, with what that stands on."""
         deadline = time.monotonic() + PATIENCE
         while (wrong := self._uncovered()) is not None:
             if time.monotonic() > deadline:
@@ -157,7 +157,9 @@ class Domain:
         missing = [path for path, access in expected.items()
                    if len(given.get(path, "")) < len(access) and path in self._stood_on()]
         try:
-            surplus = [path for path in given if path not in expected and not self._is_held(path)]
+            held = [path for path in given if path not in expected and self._is_held(path)]
+            below = {path for one in held for path in images.chain_of(Path(one))}
+            surplus = [path for path in given if path not in expected and path not in below]
         except CommandError as error:  # closed and forgotten since the list was made
             return str(error)
         if missing or surplus:
@@ -182,6 +184,13 @@ class Domain:
         arrived = copy.copy(self)
         arrived.host, arrived.libvirt = host, libvirt
         return arrived
+
+    def uses_of(self, path: Path) -> list[str]:
+        """What was announced of a file and what was opened, in this order."""
+        argv = [str(self.host.programs / "openhookctl"), "--vm", self.uuid, "watch", "--no-follow"]
+        lines = [line.split() for line in self.host.run(*argv, "--last", "200").splitlines()]
+        return [" ".join(words[2:4]) for words in lines
+                if len(words) > 4 and words[2] in ("open", "announced") and str(path) in words[4]]
 
     def story(self) -> str:
         """What the broker decided last."""

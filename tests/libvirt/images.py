@@ -25,9 +25,12 @@ def make_chain(directory: Path, name: str = "") -> list[Path]:
 
 
 def chain_of(top: Path) -> list[str]:
-    """The image and what it stands on, by their headers."""
+    """The image and what it stands on, by their headers; of one that is removed already, or only
+    begun, itself."""
     argv = ["qemu-img", "info", "-U", "--backing-chain", "--output=json", str(top)]
-    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        return [str(top)]
     return [one["filename"] for one in json.loads(done.stdout)]
 
 

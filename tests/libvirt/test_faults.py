@@ -74,8 +74,8 @@ class Faults(LibvirtCase):
                 self.libvirt.restart()
                 worker.join()
                 self.settle(operation)
-                self.covers(self.vm)
                 self.assertIn(self.vm.state(), ("running", "paused"), self.end_of_machine())
+                self.covers(self.vm)
 
     def end_of_machine(self) -> str:
         return f"{self.vm.qemu_log()}\n{self.libvirt.log()}"
@@ -83,7 +83,9 @@ class Faults(LibvirtCase):
     def settle(self, operation: Callable[[], object]) -> None:
         """The operation once more, where it was not done: libvirt says so, or refuses."""
         _quietly(lambda: self.vm.virsh("blockjob", "vda", "--abort"))
+        self.libvirt.revive()
         _quietly(operation)
+        self.libvirt.revive()
 
     def covers(self, domain: Domain) -> None:
         """Whatever libvirt forgot: what the definition has is given, and nothing more than that
