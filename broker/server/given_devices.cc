@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -67,7 +68,7 @@ void GivenDevices::Take(const std::string& path, Access access, const fs::Proces
   Grant(Wanted(path, *device, access), std::move(subject), std::move(done));
 }
 
-void GivenDevices::Grant(WantedGrant wanted, SharedSubject subject, Done done) {
+void GivenDevices::Grant(const WantedGrant& wanted, SharedSubject subject, Done done) {
   broker_->Resolve(
       kDevicesLease, {wanted},
       [this, wanted, subject = std::move(subject),

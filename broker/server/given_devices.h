@@ -41,7 +41,7 @@ class GivenDevices {
             SharedSubject subject, Done done);
 
  private:
-  void Grant(WantedGrant wanted, SharedSubject subject, Done done);
+  void Grant(const WantedGrant& wanted, SharedSubject subject, Done done);
   void EndDetached();
   void Wait();
 
