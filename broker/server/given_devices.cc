@@ -16,7 +16,7 @@ namespace openhook::server {
 
 namespace {
 
-constexpr std::chrono::seconds kPause{2};
+constexpr std::chrono::seconds kBetweenLooks{2};
 constexpr std::string_view kDev = "/dev/";
 // libvirt puts these into every machine's /dev (cgroup_device_acl in its qemu.conf), so they say
 // nothing; the definition does.
@@ -26,7 +26,7 @@ bool IsEverybodys(const std::string& device) {
   return std::find(std::begin(kEverybodys), std::end(kEverybodys), device) != std::end(kEverybodys);
 }
 
-WantedGrant Wanted(const std::string& path, const std::string& device, Access access) {
+WantedGrant WantedDevice(const std::string& path, const std::string& device, Access access) {
   WantedGrant wanted;
   wanted.path = device;
   if (path != device) {
@@ -65,7 +65,7 @@ void GivenDevices::Take(const std::string& path, Access access, const fs::Proces
     return done(Taken::kNo);
   }
   client_ = client;
-  Grant(Wanted(path, *device, access), std::move(subject), std::move(done));
+  Grant(WantedDevice(path, *device, access), std::move(subject), std::move(done));
 }
 
 void GivenDevices::Grant(const WantedGrant& wanted, SharedSubject subject, Done done) {
@@ -115,7 +115,7 @@ void GivenDevices::Wait() {
   if (broker_->whitelist().GrantsOfLease(kDevicesLease).empty()) {
     return;
   }
-  timer_.expires_after(kPause);
+  timer_.expires_after(kBetweenLooks);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
       EndDetached();
