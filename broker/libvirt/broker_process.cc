@@ -80,7 +80,7 @@ Result<client::ControlClient> BrokerProcess::Connect() const {
 Result<std::vector<std::string>> BrokerProcess::BrokerWords() const {
   return fs::FindProgramBeside("openhookd", OPENHOOK_PROGRAM_DIRECTORY)
       .map([&](const std::string& program) {
-        std::vector<std::string> words = {program, "--vm", uuid_};
+        std::vector<std::string> words = {program, "--vm", uuid_, "--libvirt-devices"};
         words.insert(words.end(), config_.arguments.begin(), config_.arguments.end());
         return words;
       });

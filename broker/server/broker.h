@@ -57,6 +57,7 @@ struct WantedJob {
 using SharedSubject = std::shared_ptr<const audit::Subject>;
 
 class Feed;
+class GivenDevices;
 
 class Broker {
  public:
@@ -131,6 +132,9 @@ class Broker {
   // Who takes announcements; null: nobody does.
   void TakeAnnouncements(Feed* feed) { feed_ = feed; }
   [[nodiscard]] Feed* feed() const { return feed_; }
+  // Who knows devices that are on no list; null: nobody does.
+  void TakeDevices(GivenDevices* devices) { devices_ = devices; }
+  [[nodiscard]] GivenDevices* devices() const { return devices_; }
 
   // Forgets the ended grants whose files the VM has closed. To be called now and then while
   // whitelist().ended() is not empty; `watch` is told of each change that leaves it so, and when a
@@ -211,6 +215,7 @@ class Broker {
   worker::Jobs jobs_;
   KernelStep* kernel_step_ = nullptr;
   Feed* feed_ = nullptr;
+  GivenDevices* devices_ = nullptr;
   std::unique_ptr<label::BackEnd> labels_ =
       label::MakeUnchecked(label::Module::kNone, "no security module was looked for");
   enum class Creation : std::uint8_t { kUnderWay, kUnknown };

@@ -187,8 +187,9 @@ void Feed::TakeWritten(const WantedChain& chain, const std::vector<WantedGrant>&
   });
 }
 
-// A snapshot is done when libvirt has released what is below; or, where that was missed, when QEMU
-// writes to the overlay, and to what is below no more.
+// A snapshot is done when QEMU writes to the overlay, and stands on what is below: libvirt has
+// released that, or QEMU writes to it no more. What a commit has pivoted away from is released too,
+// but QEMU has closed it by then; an overlay on it is left over from a snapshot that failed.
 void Feed::PutOnTop(const std::string& disk, const std::function<void()>& done) {
   const auto& whitelist = broker_->whitelist();
   const auto chain = whitelist.chains().find(disk);
@@ -204,8 +205,9 @@ void Feed::PutOnTop(const std::string& disk, const std::function<void()>& done) 
                                                            : Held::kNot;
   };
   const bool given_up = released_.contains(chain->second.images[1].path.str());
-  if (!given_up && (held(chain->second.images[0].path) != Held::kForWriting ||
-                    held(chain->second.images[1].path) == Held::kForWriting)) {
+  const Held how_below = held(chain->second.images[1].path);
+  if (held(chain->second.images[0].path) != Held::kForWriting || how_below == Held::kNot ||
+      (how_below == Held::kForWriting && !given_up)) {
     return done();
   }
   Change(

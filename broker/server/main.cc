@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <optional>
 
 #include "broker/audit/journal.h"
 #include "broker/audit/json_lines.h"
@@ -26,6 +27,7 @@
 #include "broker/server/control_handler.h"
 #include "broker/server/descriptor_limit.h"
 #include "broker/server/feed.h"
+#include "broker/server/given_devices.h"
 #include "broker/server/header_check.h"
 #include "broker/server/let_go_timer.h"
 #include "broker/server/listener.h"
@@ -185,6 +187,10 @@ Result<void> Serve(const Options& options) {
   }
   const HeaderCheck headers(broker.get());
   Feed feed(loop, broker.get());
+  std::optional<GivenDevices> devices;
+  if (options.devices == Options::Devices::kLibvirts) {
+    devices.emplace(loop, broker.get());
+  }
   asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
   // Whoever waits for us starts the VM next, for which its profile has to be there.

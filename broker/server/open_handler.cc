@@ -9,6 +9,7 @@
 #include "broker/base/limits.h"
 #include "broker/base/text.h"
 #include "broker/server/file_service.h"
+#include "broker/server/given_devices.h"
 #include "proto/openhook.pb.h"
 #include "proto/version.h"
 
@@ -144,6 +145,9 @@ class OpenHandler : public PacketHandler {
     }
     broker_->AddSession(peer->pid);
     session_ = peer->pid;
+    if (broker_->devices() != nullptr) {
+      Identify(*peer);
+    }
   }
 
   ~OpenHandler() override {
@@ -165,6 +169,13 @@ class OpenHandler : public PacketHandler {
   }
 
  private:
+  void Identify(const Peer& peer) {
+    if (const auto client = fs::IdOf(peer.pid, peer.pidfd)) {
+      client_ = *client;
+      broker_->devices()->Know(*client_);
+    }
+  }
+
   void Dispatch() {
     if (!refusal_.empty()) {
       return Refuse(proto::OUTCOME_DENIED, EACCES, refusal_);
@@ -247,7 +258,27 @@ class OpenHandler : public PacketHandler {
       return Refuse(proto::OUTCOME_BAD_REQUEST, EINVAL, "the request has no known access");
     }
     const OpenIntent intent = FromWire(request, *access);
-    Open(Asker(), Note(audit::Operation::kOpen, request, WordFor(intent)), intent, WhenDone());
+    const auto name = Note(audit::Operation::kOpen, request, WordFor(intent));
+    Open(Asker(), name, intent, [this, name, intent](Answer answer) {
+      if (!MayBeAttached(answer)) {
+        return Finish(std::move(answer));
+      }
+      const std::string path = LexicalClean(name.path, name.cwd).value_or("");
+      const auto denied = std::make_shared<Answer>(std::move(answer));
+      broker_->devices()->Take(path, intent.access, *client_, subject_,
+                               [this, name, intent, denied](GivenDevices::Taken taken) {
+                                 taken == GivenDevices::Taken::kYes
+                                     ? Open(Asker(), name, intent, WhenDone())
+                                     : Finish(std::move(*denied));
+                               });
+    });
+  }
+
+  // A device that is on no list, or was detached and has come back.
+  [[nodiscard]] bool MayBeAttached(const Answer& answer) const {
+    return broker_->devices() != nullptr && client_ && answer.kind == Answer::Kind::kDenied &&
+           (answer.rule == whitelist::Rule::kNotWhitelisted ||
+            answer.rule == whitelist::Rule::kLeaseEnded);
   }
 
   void HandleStat(const proto::StatRequest& request) {
@@ -298,6 +329,7 @@ class OpenHandler : public PacketHandler {
   SharedSubject subject_;
   std::string refusal_;
   std::optional<pid_t> session_;
+  std::optional<fs::ProcessId> client_;
   bool greeted_ = false;
   // Kept between packets, so that the usual request allocates next to nothing.
   proto::Request request_;

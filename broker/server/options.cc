@@ -33,6 +33,7 @@ struct Words {
   std::string profile = "none";
   std::string require_label;
   bool accept_complain = false;
+  bool libvirt_devices = false;
   std::string drift = "pool";
   std::vector<std::string> pools;
   unsigned io_deadline = 10;
@@ -176,6 +177,7 @@ Result<Options> FromWords(const Words& words) {
   options.drift = std::move(*drift);
   options.profile =
       words.profile == "apparmor" ? Options::Profile::kAppArmor : Options::Profile::kNone;
+  options.devices = words.libvirt_devices ? Options::Devices::kLibvirts : Options::Devices::kListed;
   options.io_deadline = std::chrono::seconds(words.io_deadline);
   return options;
 }
@@ -205,6 +207,8 @@ void Declare(CLI::App* app, Words* words) {
                   "apparmor (the profile libvirt-UUID, by openhook-loader)")
       ->check(CLI::IsMember({"none", "apparmor"}))
       ->capture_default_str();
+  app->add_flag("--libvirt-devices", words->libvirt_devices,
+                "give character devices, too, that libvirt put into the machine's own /dev");
   app->add_option("--drift", words->drift,
                   "what to do when headers of a disk lead to a file that no job explains: pool "
                   "(follow beside known files and in pools), strict, trust")

@@ -31,6 +31,9 @@ struct Options {
   // What is kept in step with the whitelist in the kernel.
   enum class Profile : std::uint8_t { kNone, kAppArmor };
   Profile profile = Profile::kNone;
+  // Whose word counts for devices that are on no list: nobody's, or libvirt's (given_devices.h).
+  enum class Devices : std::uint8_t { kListed, kLibvirts };
+  Devices devices = Devices::kListed;
   std::chrono::seconds io_deadline{10};  // for a file system that does not answer
 
   [[nodiscard]] std::string StorePath() const { return state_dir + "/" + vm + ".db"; }

@@ -25,6 +25,7 @@ DEFINITION = """<domain type='qemu'>
   <memory unit='MiB'>32</memory>
   <vcpu>1</vcpu>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <features><acpi/></features>
   <devices>
     <emulator>{emulator}</emulator>
     <disk type='file' device='disk'>
@@ -38,6 +39,7 @@ DEFINITION = """<domain type='qemu'>
       <readonly/>
     </disk>
     <controller type='scsi' model='virtio-scsi'/>
+    <controller type='virtio-serial'/>
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
   </devices>
@@ -143,7 +145,7 @@ class Domain:
 
     def check_covered(self) -> None:
         """What libvirt may have forgotten: the whitelist has what the definition says, and beyond
-        that nothing but what QEMU has open."""
+        that nothing but what QEMU has open, with what that stands on."""
         deadline = time.monotonic() + PATIENCE
         while (wrong := self._uncovered()) is not None:
             if time.monotonic() > deadline:
@@ -153,11 +155,26 @@ class Domain:
     def _uncovered(self) -> Optional[str]:
         given, expected = self.whitelist(), self.expected()
         missing = [path for path, access in expected.items()
-                   if len(given.get(path, "")) < len(access)]
-        surplus = [path for path in given if path not in expected and not self._is_held(path)]
+                   if len(given.get(path, "")) < len(access) and path in self._stood_on()]
+        try:
+            held = [path for path in given if path not in expected and self._is_held(path)]
+            below = {path for one in held for path in images.chain_of(Path(one))}
+            surplus = [path for path in given if path not in expected and path not in below]
+        except CommandError as error:  # closed and forgotten since the list was made
+            return str(error)
         if missing or surplus:
             return f"missing: {missing}, too much: {surplus}"
         return None
+
+    def _stood_on(self) -> set[str]:
+        """What the disks' headers lead to. A libvirtd that is killed before it has noted a job goes
+        on naming an image that QEMU has committed."""
+        files: set[str] = set()
+        for disk in self.live().iter("disk"):
+            source = disk.find("source")
+            if source is not None and source.get("file"):
+                files.update(images.chain_of(Path(source.get("file", ""))))
+        return files
 
     def _is_held(self, path: str) -> bool:
         return bool(self.ctl("holders", path)["holders"])
@@ -167,6 +184,13 @@ class Domain:
         arrived = copy.copy(self)
         arrived.host, arrived.libvirt = host, libvirt
         return arrived
+
+    def uses_of(self, path: Path) -> list[str]:
+        """What was announced of a file and what was opened, in this order."""
+        argv = [str(self.host.programs / "openhookctl"), "--vm", self.uuid, "watch", "--no-follow"]
+        lines = [line.split() for line in self.host.run(*argv, "--last", "200").splitlines()]
+        return [" ".join(words[2:4]) for words in lines
+                if len(words) > 4 and words[2] in ("open", "announced") and str(path) in words[4]]
 
     def story(self) -> str:
         """What the broker decided last."""

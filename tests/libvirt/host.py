@@ -18,14 +18,15 @@ DEADLINE = 60.0
 LIBVIRTD = "/usr/sbin/libvirtd"
 VIRTLOGD = "/usr/sbin/virtlogd"
 
-# Runs as the namespace's first process. Its arguments: the root, the build.
+# Runs as the namespace's first process. Its arguments: the root, the build, and what it becomes.
 SETUP = r"""
 set -e
-root=$1 build=$2 reaper=$3
+root=$1 build=$2
+shift 2
 mount --make-rprivate /
 mkdir -p "$root/scratch"
 mount -t tmpfs -o mode=0711 scratch "$root/scratch"
-for place in etc var; do
+for place in etc usr var; do
   mkdir "$root/scratch/$place" "$root/scratch/$place.work"
   mount -t overlay -o "lowerdir=/$place,upperdir=$root/scratch/$place,workdir=$root/scratch/$place.work" \
         "$place" "/$place"
@@ -57,7 +58,7 @@ mkdir -p /run/programs/bin /run/programs/lib
 mount --bind "$build/bin" /run/programs/bin
 mount --bind "$build/lib" /run/programs/lib
 touch "$root/ready"
-exec /usr/bin/python3 -c "$reaper"
+exec "$@"
 """
 
 # A namespace's first process has to reap: libvirt waits until a QEMU that it killed is gone.
@@ -92,9 +93,15 @@ class Host:
         """Where the project's programs are, inside."""
         return Path("/run/programs/bin")
 
+    def first_process(self) -> list[str]:
+        return ["/usr/bin/python3", "-c", REAPER]
+
+    def namespaces(self) -> list[str]:
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
     def start(self) -> None:
-        argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        argv += ["sh", "-c", SETUP, "setup", str(self.root), str(BUILD), REAPER]
+        argv = [*self.namespaces(), "sh", "-c", SETUP, "setup", str(self.root), str(BUILD),
+                *self.first_process()]
         with open(self.root / "setup.log", "ab") as log:
             self._init = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + DEADLINE
@@ -146,3 +153,6 @@ class Host:
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         self.run("kill", f"-{int(number)}", str(pid))
+
+    def pid_of(self, name: str) -> int:
+        return next(pid for pid, other in self.processes().items() if other == name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Image files, root's alone."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def make_chain(directory: Path, name: str = "") -> list[Path]:
     base = create(directory / f"{name}base.qcow2")
     middle = create(directory / f"{name}mid.qcow2", base)
     return [create(directory / f"{name}top.qcow2", middle), middle, base]
+
+
+def chain_of(top: Path) -> list[str]:
+    """The image and what it stands on, by their headers; of one that is removed already, or only
+    begun, itself."""
+    argv = ["qemu-img", "info", "-U", "--backing-chain", "--output=json", str(top)]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        return [str(top)]
+    return [one["filename"] for one in json.loads(done.stdout)]
 
 
 def owners(directory: Path) -> set[tuple[int, int, int]]:

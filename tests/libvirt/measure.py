@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What openhook costs libvirt: start, attach, snapshot, commit, each on an adopted machine and on one
-that is not, in turns. Not a test: prints medians in milliseconds.
+that is not, in turns. Not a test: prints in milliseconds the medians, and the least of each, which
+other work on the machine disturbs less.
 """
 
 import statistics
@@ -47,10 +48,11 @@ def main(rounds: int) -> None:
         for number in range(rounds):
             one_life(adopted, number, with_openhook)
             one_life(stock, number, without)
-        print(f"{'':10}{'with':>8}{'without':>9}{'more':>7}")
-        for name, times in with_openhook.items():
-            mine, other = statistics.median(times), statistics.median(without[name])
-            print(f"{name:10}{mine:8.0f}{other:9.0f}{mine - other:7.0f}")
+        for word, one_of in (("median", statistics.median), ("least", min)):
+            print(f"{word:10}{'with':>8}{'without':>9}{'more':>7}")
+            for name, times in with_openhook.items():
+                mine, other = one_of(times), one_of(without[name])
+                print(f"{name:10}{mine:8.0f}{other:9.0f}{mine - other:7.0f}")
     finally:
         host.stop()
 

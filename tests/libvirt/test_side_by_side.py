@@ -2,6 +2,7 @@
 """Several machines on one host, two hosts, and many starts."""
 
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -95,8 +96,26 @@ class Delegation(LibvirtCase):
 
 class Migration(LibvirtCase):
     def test_a_machine_moves_to_another_libvirtd(self) -> None:
+        """The source has given the disk up when libvirt announces it."""
         vm = self.started()
         self.check(vm)
+        arrived = self.move(vm, *self.destination(vm), "--unsafe")
+        self.assertEqual(arrived.uses_of(arrived.top),
+                         ["open read", "announced read-write", "open read-write"])
+
+    def test_a_machine_moves_with_its_storage(self) -> None:
+        """QEMU of the destination writes to its disks before it runs, and before libvirt says so."""
+        vm = self.started()
+        other, libvirt = self.destination(vm)
+        copies = self.host.root / "copies"
+        shutil.copytree(vm.directory, copies)
+        other.run("mount", "--bind", str(copies), str(vm.directory))
+        before = copies.joinpath(vm.top.name).read_bytes()
+        arrived = self.move(vm, other, libvirt, "--copy-storage-all", "--disks-port", "49272")
+        self.assertEqual(arrived.uses_of(arrived.top)[:2], ["open read", "open read-write"])
+        self.assertNotEqual(copies.joinpath(vm.top.name).read_bytes(), before)
+
+    def destination(self, vm: Domain) -> tuple[Host, Libvirt]:
         other = Host("openhook-libvirt-dst-")
         self.addCleanup(other.stop)
         other.start()
@@ -104,14 +123,18 @@ class Migration(LibvirtCase):
         libvirt.install_hook()
         libvirt.start()
         other.write(f"/etc/openhook/domains/{vm.uuid}.conf", "# adopted by a test\n")
-        libvirt.listen_at(self.host.root / "peer-sock")
-        vm.virsh("migrate", "--live", "--unsafe", "--p2p",
-                 f"qemu+unix:///system?socket={self.host.root}/peer-sock",
+        return other, libvirt
+
+    def move(self, vm: Domain, other: Host, libvirt: Libvirt, *words: str) -> Domain:
+        socket = self.host.root / f"peer-{vm.uuid}"
+        libvirt.listen_at(socket)
+        vm.virsh("migrate", "--live", "--p2p", *words, f"qemu+unix:///system?socket={socket}",
                  "--migrateuri", "tcp://127.0.0.1:49271", "--listen-address", "127.0.0.1")
         arrived = vm.moved(other, libvirt)
         self.check(arrived)
         self.assertEqual(arrived.state(), "running")
         self.assertNotIn("openhookd", self.host.processes().values())
+        return arrived
 
 
 if __name__ == "__main__":

@@ -5,10 +5,17 @@
 
 #include "broker/server/feed.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/unit/server/test_broker.h"
 
@@ -16,6 +23,40 @@ namespace openhook::server {
 namespace {
 
 constexpr const char* kDisk = "device:vda";
+
+// A process of the VM that has files open.
+class Holder {
+ public:
+  Holder(Broker* broker, const std::vector<std::pair<std::string, int>>& files) : broker_(broker) {
+    int ready[2];
+    EXPECT_EQ(::pipe(ready), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      for (const auto& [path, flags] : files) {
+        (void)::open(path.c_str(), flags);
+      }
+      (void)!::write(ready[1], "", 1);
+      for (;;) {
+        ::pause();
+      }
+    }
+    char done = 0;
+    EXPECT_EQ(::read(ready[0], &done, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    broker_->AddSession(pid_);
+  }
+  ~Holder() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+
+ private:
+  Broker* broker_;
+  pid_t pid_ = 0;
+};
 
 // vda: images/top -> images/mid -> images/base, and elsewhere/secret, which no VM has.
 class FeedTest : public ::testing::Test {
@@ -77,6 +118,10 @@ class FeedTest : public ::testing::Test {
     return Announce(proto::ANNOUNCEMENT_KIND_RELEASED, name);
   }
 
+  [[nodiscard]] std::string Active(const std::string& disk) {
+    return broker_->whitelist().chains().at(disk).images.front().path.str();
+  }
+
   // "rw", "r" or "-".
   [[nodiscard]] std::string Access(const std::string& name) {
     const whitelist::Entry* entry = broker_->whitelist().Find(Path(name)).entry;
@@ -132,9 +177,23 @@ TEST_F(FeedTest, AnOverlayBecomesTheDiskWhenWhatIsBelowIsReleased) {
   broker_.tree.File("images/new");
   ASSERT_TRUE(Acquire("images/new"));
   Rewrite("images/new", Backing("images/top"));
+  const Holder holder(broker_.get(),
+                      {{Path("images/new"), O_RDWR}, {Path("images/top"), O_RDONLY}});
   ASSERT_TRUE(Release("images/top"));
-  EXPECT_EQ(broker_->whitelist().chains().at("vda").images.front().path.str(), Path("images/new"));
+  EXPECT_EQ(Active("vda"), Path("images/new"));
   EXPECT_EQ(Access("images/top"), "r");
+}
+
+// QEMU has such a node when libvirtd was killed between its making and its use.
+TEST_F(FeedTest, AnOverlayThatWasNeverUsedIsNotTheDiskWhenACommitHasPivoted) {
+  broker_.tree.File("images/new");
+  ASSERT_TRUE(Acquire("images/new"));
+  Rewrite("images/new", Backing("images/top"));
+  ASSERT_TRUE(Acquire("images/mid"));
+  const Holder holder(broker_.get(), {{Path("images/new"), O_RDWR}, {Path("images/mid"), O_RDWR}});
+  ASSERT_TRUE(Release("images/top"));
+  EXPECT_EQ(Active("vda"), Path("images/mid"));
+  EXPECT_EQ(Access("images/mid"), "rw");
 }
 
 // While another image has no header yet, a release may be that of a snapshot.
