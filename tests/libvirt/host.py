@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("OPENHOOK_BIN_DIR", REPOSITORY / "build" / "bin")).parent
@@ -112,6 +112,14 @@ class Host:
         children = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children").read_text()
         self._inside = int(children.split()[0])
 
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while not holds():
+            if time.monotonic() > deadline:
+                log = (self.root / "setup.log").read_text()
+                raise CommandError(f"not within {DEADLINE:.0f} s: {what}\n{log}")
+            time.sleep(0.05)
+
     def stop(self) -> None:
         """Ends everything that runs inside."""
         if self._init is not None:
@@ -146,10 +154,6 @@ class Host:
         listed = self.run("ps", "-eo", "pid=,comm=").splitlines()
         pairs = (line.split(None, 1) for line in listed)
         return {int(pid): name.strip() for pid, name in pairs if name.strip() != "ps"}
-
-    def the_process(self, name: str) -> int:
-        (pid,) = [pid for pid, called in self.processes().items() if called.startswith(name)]
-        return pid
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         self.run("kill", f"-{int(number)}", str(pid))

@@ -6,10 +6,9 @@ A systemd that boots would change the machine that it runs on: it empties /tmp a
 """
 
 import os
-import time
 from pathlib import Path
 
-from host import BUILD, DEADLINE, CommandError, Host
+from host import BUILD, CommandError, Host
 
 UNITS = ("sysinit.target", "basic.target", "sockets.target", "shutdown.target", "libvirtd.service",
          "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket", "virtlogd.service",
@@ -69,11 +68,7 @@ class SystemdHost(Host):
     def start(self) -> None:
         self._cgroup.mkdir()
         super().start()
-        deadline = time.monotonic() + DEADLINE
-        while self.systemctl("is-system-running") != "running":
-            if time.monotonic() > deadline:
-                raise CommandError((self.root / "setup.log").read_text())
-            time.sleep(0.05)
+        self.until(lambda: self.systemctl("is-system-running") == "running", "systemd has booted")
 
     def stop(self) -> None:
         super().stop()

@@ -90,7 +90,7 @@ class Operations(LibvirtCase):
     def test_a_commit_that_qemu_begins_late(self) -> None:
         """As where libvirt's helper for AppArmor takes its time between the word and the command."""
         self.snapshot("s1")
-        qemu = self.host.the_process("qemu-system-x86")
+        qemu = self.host.pid_of("qemu-system-x86")
         self.host.kill(qemu, signal.SIGSTOP)
         waking = threading.Timer(12, self.host.kill, (qemu, signal.SIGCONT))
         waking.start()

@@ -54,10 +54,9 @@ class Systemd(unittest.TestCase):
         """systemd kills the broker, too, and starts both again."""
         before = self.main_pid(self.unit)
         self.host.run("kill", "-9", before)
-        while self.main_pid(self.unit) in (before, "0"):
-            pass
-        while self.host.systemctl("is-active", self.unit) != "active":
-            pass
+        self.host.until(lambda: self.main_pid(self.unit) not in (before, "0")
+                        and self.host.systemctl("is-active", self.unit) == "active",
+                        f"{self.unit} starts again")
 
 
 if __name__ == "__main__":
