@@ -2,11 +2,13 @@
 """openhookctl doctor, host and reconcile, with a real libvirtd."""
 
 import json
+import re
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
-from libvirt_host import BIN, QEMU, WRAPPER, Host, ctl, definition, disk, run_tests, virsh
+from libvirt_host import BIN, DEADLINE, QEMU, WRAPPER, Host, ctl, definition, disk, run_tests, virsh
 from test_adopt import Case, make_image
 
 DRIVER = Path("/usr/lib/x86_64-linux-gnu/libvirt/lock-driver/openhook.so")
@@ -80,10 +82,21 @@ class Doctor(Fed):
         self.has(lines, f"ok broker {uuid}: serves [0-9]+ grants")
         self.has(lines, f"ok domain {uuid}: it runs, and its broker serves it")
         pid = json.loads(ctl("status", "--vm", uuid, "--json").stdout)["pid"]
-        subprocess.run(["kill", "-9", str(pid)], check=True)
+        # Its supervisor first, which would start it again.
+        supervisor = re.search(r"^PPid:\t(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.M)[1]
+        self.assertEqual(Path(f"/proc/{supervisor}/comm").read_text(encoding="utf-8"), "openhook-super\n")
+        subprocess.run(["kill", "-9", supervisor, str(pid)], check=True)
         self.has(self.problems(status=1), f"problem domain {uuid}: it runs and has no broker")
         self.host.restart()
+        self.wait_until_served(uuid)
         self.has(findings(), f"ok domain {uuid}: it runs, and its broker serves it")
+
+    def wait_until_served(self, uuid: str) -> None:
+        """libvirtd answers before it has run its hook for what runs."""
+        end = time.monotonic() + DEADLINE
+        while subprocess.run([BIN / "openhookctl", "status", "--vm", uuid], capture_output=True, check=False).returncode:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
 
     def test_a_definition_that_lost_what_adopting_changed(self) -> None:
         uuid = self.define()
