@@ -120,7 +120,10 @@ class SilentCase(unittest.TestCase):
 
     def ask_for(self, path, **fields):
         """A client whose open of `path` is under way."""
-        client = self.client()
+        return self.ask(self.client(), path, **fields)
+
+    @staticmethod
+    def ask(client, path, **fields):
         client.send_request(open={"path": path, "access": 3, **fields})
         return client
 

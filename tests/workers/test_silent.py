@@ -76,12 +76,15 @@ class SilentFileSystem(SilentCase):
         self.assertFalse(control.receive_reply()["explain"].get("allow"))
 
     def test_what_waits_is_bounded_and_the_rest_is_refused_at_once(self):
+        # Two are at work and sixteen wait. All are connected before the first one's deadline begins.
+        clients = [self.client() for _ in range(18)]
+        late = self.client()
         self.fs.stop()
-        # Two are at work and sixteen wait.
-        clients = [self.ask_for(self.remote) for _ in range(18)]
+        for client in clients:
+            self.ask(client, self.remote)
         wait_until(lambda: self.status()["waiting"] == 16, "a full queue")
         begin = time.monotonic()
-        reply = self.client().open(self.remote, 3)
+        reply = late.open(self.remote, 3)
         self.assertLess(time.monotonic() - begin, PROMPT)
         self.assertEqual((reply["outcome"], reply["sys_errno"]), (FAILED, errno.EBUSY))
         self.everything_else_works()
