@@ -6,11 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
-
+#include "tests/support/idler.h"
 #include "tests/support/temp_tree.h"
 
 namespace openhook::adopt {
@@ -80,36 +78,16 @@ TEST_F(ImageOwners, AreNeverChangedThroughASymlink) {
   EXPECT_TRUE(StateOf(path + ".old").starts_with("64055:"));
 }
 
-// A process of QEMU's user, with a file open.
-class Holder {
- public:
-  explicit Holder(const std::string& path) : pid_(::fork()) {
-    if (pid_ == 0) {
-      const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-      const bool ready = file >= 0 && ::setresuid(kVmUser, kVmUser, kVmUser) == 0;
-      ::kill(::getpid(), ready ? SIGSTOP : SIGKILL);
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(pid_, &status, WUNTRACED), pid_);
-    EXPECT_TRUE(WIFSTOPPED(status)) << "needs root";
-  }
-  ~Holder() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Holder(const Holder&) = delete;
-  Holder& operator=(const Holder&) = delete;
-
- private:
-  pid_t pid_;
-};
-
 // It got in between the look at processes and the change of the owner.
 TEST_F(ImageOwners, ThatAreOpenWhenTheyAreRootsAreGivenBack) {
   const std::string path = Owned("a.img", 0640);
   const std::string other = Owned("b.img", 0600);
   const auto owned = OwnedBy(kVmUser, {path, other});
-  const Holder holder(other);
+  const testing::Idler holder([&] {
+    return ::open(other.c_str(), O_RDWR | O_CLOEXEC) >= 0 &&
+           ::setresuid(kVmUser, kVmUser, kVmUser) == 0;
+  });
+  ASSERT_TRUE(holder.set_up()) << "needs root";
   const auto given = GiveAllToRoot(owned);
   ASSERT_FALSE(given);
   EXPECT_EQ(given.error().code, ErrorCode::kConflict);

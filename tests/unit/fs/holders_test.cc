@@ -6,62 +6,22 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <functional>
 
 #include "broker/fs/identity.h"
 #include "broker/fs/process.h"
 #include "broker/fs/resolve.h"
+#include "tests/support/idler.h"
 #include "tests/support/temp_tree.h"
 
 namespace openhook::fs {
 namespace {
 
+using testing::Idler;
+
 constexpr uid_t kSomebody = 54321;
-
-// A process that runs `setup` and then does nothing until it is killed.
-class Idler {
- public:
-  explicit Idler(const std::function<bool()>& setup) {
-    int ready[2];
-    if (::pipe(ready) != 0) {
-      return;
-    }
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const char done = setup() ? 'y' : 'n';
-      (void)!::write(ready[1], &done, 1);
-      for (;;) {
-        ::pause();
-      }
-    }
-    char done = 'n';
-    (void)!::read(ready[0], &done, 1);
-    set_up_ = done == 'y';
-    ::close(ready[0]);
-    ::close(ready[1]);
-  }
-  ~Idler() { Kill(); }
-  Idler(const Idler&) = delete;
-  Idler& operator=(const Idler&) = delete;
-
-  void Kill() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-      pid_ = 0;
-    }
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] bool set_up() const { return set_up_; }
-
- private:
-  pid_t pid_ = 0;
-  bool set_up_ = false;
-};
 
 FileIdentity IdentityAt(const std::string& path) { return ResolveFollowing(path)->identity; }
 

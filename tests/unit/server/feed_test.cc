@@ -7,16 +7,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/support/idler.h"
 #include "tests/unit/server/test_broker.h"
 
 namespace openhook::server {
@@ -27,35 +26,18 @@ constexpr const char* kDisk = "device:vda";
 // A process of the VM that has files open.
 class Holder {
  public:
-  Holder(Broker* broker, const std::vector<std::pair<std::string, int>>& files) : broker_(broker) {
-    int ready[2];
-    EXPECT_EQ(::pipe(ready), 0);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      for (const auto& [path, flags] : files) {
-        (void)::open(path.c_str(), flags);
-      }
-      (void)!::write(ready[1], "", 1);
-      for (;;) {
-        ::pause();
-      }
-    }
-    char done = 0;
-    EXPECT_EQ(::read(ready[0], &done, 1), 1);
-    ::close(ready[0]);
-    ::close(ready[1]);
-    broker_->AddSession(pid_);
+  Holder(Broker* broker, const std::vector<std::pair<std::string, int>>& files)
+      : process_([&] {
+          return std::all_of(files.begin(), files.end(), [](const auto& file) {
+            return ::open(file.first.c_str(), file.second) >= 0;
+          });
+        }) {
+    EXPECT_TRUE(process_.set_up());
+    broker->AddSession(process_.pid());
   }
-  ~Holder() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Holder(const Holder&) = delete;
-  Holder& operator=(const Holder&) = delete;
 
  private:
-  Broker* broker_;
-  pid_t pid_ = 0;
+  testing::Idler process_;
 };
 
 // vda: images/top -> images/mid -> images/base, and elsewhere/secret, which no VM has.
