@@ -259,26 +259,30 @@ class OpenHandler : public PacketHandler {
     }
     const OpenIntent intent = FromWire(request, *access);
     const auto name = Note(audit::Operation::kOpen, request, WordFor(intent));
+    if (broker_->devices() == nullptr || !client_) {
+      return Open(Asker(), name, intent, WhenDone());
+    }
     Open(Asker(), name, intent, [this, name, intent](Answer answer) {
-      if (!MayBeAttached(answer)) {
-        return Finish(std::move(answer));
-      }
-      const std::string path = LexicalClean(name.path, name.cwd).value_or("");
-      const auto denied = std::make_shared<Answer>(std::move(answer));
-      broker_->devices()->Take(path, intent.access, *client_, subject_,
-                               [this, name, intent, denied](GivenDevices::Taken taken) {
-                                 taken == GivenDevices::Taken::kYes
-                                     ? Open(Asker(), name, intent, WhenDone())
-                                     : Finish(std::move(*denied));
-                               });
+      MayBeAttached(answer) ? TakeAttached(name, intent, std::move(answer))
+                            : Finish(std::move(answer));
     });
   }
 
   // A device that is on no list, or was detached and has come back.
-  [[nodiscard]] bool MayBeAttached(const Answer& answer) const {
-    return broker_->devices() != nullptr && client_ && answer.kind == Answer::Kind::kDenied &&
+  static bool MayBeAttached(const Answer& answer) {
+    return answer.kind == Answer::Kind::kDenied &&
            (answer.rule == whitelist::Rule::kNotWhitelisted ||
             answer.rule == whitelist::Rule::kLeaseEnded);
+  }
+
+  void TakeAttached(const whitelist::AskedName& name, const OpenIntent& intent, Answer denied) {
+    broker_->devices()->Take(
+        LexicalClean(name.path, name.cwd).value_or(""), intent.access, *client_, subject_,
+        [this, name, intent,
+         denied = std::make_shared<Answer>(std::move(denied))](GivenDevices::Taken taken) {
+          taken == GivenDevices::Taken::kYes ? Open(Asker(), name, intent, WhenDone())
+                                             : Finish(std::move(*denied));
+        });
   }
 
   void HandleStat(const proto::StatRequest& request) {
