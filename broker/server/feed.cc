@@ -18,8 +18,8 @@ namespace {
 
 using whitelist::Use;
 
-constexpr std::chrono::milliseconds kFirstPause{40};
-constexpr std::chrono::milliseconds kLongestPause{2000};
+constexpr std::chrono::milliseconds kFirstWait{40};
+constexpr std::chrono::milliseconds kLongestWait{2000};
 constexpr std::chrono::seconds kWatchFor{120};
 constexpr const char* kSource = "libvirt";
 
@@ -237,7 +237,7 @@ void Feed::Watch() {
   if (Unsettled().empty() && released_.empty() && !HasWriting()) {
     return;
   }
-  pause_ = kFirstPause;
+  pause_ = kFirstWait;
   watch_until_ = std::chrono::steady_clock::now() + kWatchFor;
   Wait();
 }
@@ -260,7 +260,7 @@ void Feed::Wait() {
 }
 
 void Feed::WaitAgain() {
-  pause_ = std::min(pause_ * 2, kLongestPause);
+  pause_ = std::min(pause_ * 2, kLongestWait);
   const bool watched = std::chrono::steady_clock::now() < watch_until_;
   if (HasWriting() || !released_.empty() || (watched && !Unsettled().empty())) {
     Wait();
