@@ -7,20 +7,23 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cerrno>
+#include <array>
+#include <climits>
 #include <optional>
 #include <string_view>
 
+#include "broker/base/canonical_path.h"
 #include "broker/base/text.h"
 #include "broker/fs/process.h"
-#include "broker/fs/program_file.h"
 
 namespace openhook::fs {
 
 namespace {
 
 constexpr std::string_view kDev = "/dev/";
+constexpr int kMaxLinks = 8;
 constexpr int kLookAt = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 
 using Status = std::optional<struct stat>;
@@ -72,7 +75,7 @@ UniqueFd OpenDevOf(const std::string& proc) {
 }
 
 // Without following a link, and without leaving the file system of `dev`.
-Status LookBelow(UniqueFd dev, std::string_view name) {
+UniqueFd OpenBelow(UniqueFd dev, std::string_view name) {
   const Status top = StatusOf(dev);
   UniqueFd at = std::move(dev);
   while (!name.empty()) {
@@ -81,11 +84,32 @@ Status LookBelow(UniqueFd dev, std::string_view name) {
     at = UniqueFd(::openat(at.Get(), part.c_str(), kLookAt));
     const Status found = StatusOf(at);
     if (!found || !top || found->st_dev != top->st_dev) {
-      return std::nullopt;
+      return {};
     }
     name = end == std::string_view::npos ? "" : name.substr(end + 1);
   }
-  return StatusOf(at);
+  return at;
+}
+
+// Of ours; `name` is absolute.
+UniqueFd OpenInDev(std::string_view name) {
+  return name.starts_with(kDev)
+             ? OpenBelow(UniqueFd(::open("/dev", kLookAt | O_DIRECTORY)), name.substr(kDev.size()))
+             : UniqueFd();
+}
+
+bool IsDirectoryInDev(std::string_view name) {
+  const Status status = StatusOf(OpenInDev(name));
+  return status && S_ISDIR(status->st_mode);
+}
+
+// Where a symlink that is open leads; empty: not known to lead to a name in /dev.
+std::string TargetOf(const UniqueFd& link, const std::string& name) {
+  std::array<char, PATH_MAX> target{};
+  const ssize_t size = ::readlinkat(link.Get(), "", target.data(), target.size());
+  const std::string_view text(target.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+  const auto clean = LexicalClean(text, name.substr(0, name.rfind('/')));
+  return clean ? FoldDotDot(*clean, IsDirectoryInDev) : "";
 }
 
 tl::unexpected<Error> CannotTell() {
@@ -105,16 +129,19 @@ Result<ProcessId> IdOf(pid_t pid, const UniqueFd& pidfd) {
 }
 
 Result<std::string> CharacterDevice(const std::string& path) {
-  const UniqueFd node(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  const Status status = StatusOf(node);
-  if (!status) {
-    return FailErrno(errno, "cannot find " + Quote(path));
+  std::string name = FoldDotDot(path, IsDirectoryInDev);
+  for (int links = 0; links <= kMaxLinks; ++links) {
+    const UniqueFd node = OpenInDev(name);
+    const Status status = StatusOf(node);
+    if (status && S_ISCHR(status->st_mode)) {
+      return name;
+    }
+    if (!status || !S_ISLNK(status->st_mode)) {
+      break;
+    }
+    name = TargetOf(node, name);
   }
-  auto name = LinkTarget("/proc/self/fd/" + std::to_string(node.Get()));
-  if (!name || !S_ISCHR(status->st_mode) || !name->starts_with(kDev)) {
-    return Fail(ErrorCode::kInvalidArgument, Quote(path) + " is no character device of the host");
-  }
-  return name;
+  return Fail(ErrorCode::kInvalidArgument, Quote(path) + " is no character device of the host");
 }
 
 Result<bool> IsInPrivateDev(const ProcessId& process, const std::string& device) {
@@ -124,7 +151,8 @@ Result<bool> IsInPrivateDev(const ProcessId& process, const std::string& device)
   if (!ours || !dev.IsValid() || !device.starts_with(kDev)) {
     return CannotTell();
   }
-  const Status theirs = LookBelow(std::move(dev), std::string_view(device).substr(kDev.size()));
+  const Status theirs =
+      StatusOf(OpenBelow(std::move(dev), std::string_view(device).substr(kDev.size())));
   // Asked last: what was looked at was in this namespace, and was this process'.
   if (!IsGivenNamespace(proc) || StartTicksOf(process.pid) != process.start_ticks) {
     return CannotTell();

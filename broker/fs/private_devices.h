@@ -26,8 +26,9 @@ struct ProcessId {
 // The process that `pidfd` is of. Errors: kNotFound, it has ended.
 Result<ProcessId> IdOf(pid_t pid, const UniqueFd& pidfd);
 
-// The name of a character device below our /dev that `path` leads to. Errors: kInvalidArgument,
-// it is none; the kernel's.
+// The name of a character device in our /dev that the cleaned `path` is, or a symlink to. Nothing
+// is looked at that is mounted below /dev, where others may make links to what hangs (/dev/shm).
+// Errors: kInvalidArgument, it is none.
 Result<std::string> CharacterDevice(const std::string& path);
 
 // Is this device of ours, by its own name, in the process' /dev as well? Errors: kUnavailable, that
