@@ -14,8 +14,10 @@ namespace {
 
 constexpr std::chrono::seconds kRetryPause{1};
 constexpr std::chrono::seconds kStartPatience{10};
-// An administrator's rules may take something away for good.
+// An administrator's rules may take something away for good, and QEMU may go on asking for it: the
+// pause is this at least, and as many times what the last restoring took.
 constexpr std::chrono::milliseconds kRestorePause{250};
+constexpr int kRestoreShare = 9;
 
 bool Covers(const apparmor::Rules& rules, const apparmor::Rules& needed) {
   return std::all_of(needed.begin(), needed.end(), [&](const auto& one) {
@@ -113,13 +115,17 @@ void ProfileKeeper::Settle(Settled done) { Await({std::nullopt, std::move(done)}
 
 // Those who ask while that load is under way share it.
 void ProfileKeeper::Restore(Settled done) {
-  const auto now = std::chrono::steady_clock::now();
-  if (!loading_ && restored_ && now - *restored_ < kRestorePause) {
+  const auto begun = std::chrono::steady_clock::now();
+  if (!loading_ && begun < restore_again_) {
     return done(Fail(ErrorCode::kUnavailable, "the profile was loaded again a moment ago"));
   }
-  restored_ = now;
   in_force_.reset();
-  Await({std::nullopt, std::move(done)});
+  Await({std::nullopt, [this, begun, done = std::move(done)](const Result<void>& loaded) {
+           const auto now = std::chrono::steady_clock::now();
+           const std::chrono::steady_clock::duration pause = (now - begun) * kRestoreShare;
+           restore_again_ = now + std::max<decltype(pause)>(pause, kRestorePause);
+           done(loaded);
+         }});
 }
 
 void ProfileKeeper::Follow() {

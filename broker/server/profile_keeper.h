@@ -81,7 +81,7 @@ class ProfileKeeper : public KernelStep {
   std::vector<Waiter> in_this_load_;
   std::vector<Waiter> in_next_load_;
   std::string fault_;
-  std::optional<std::chrono::steady_clock::time_point> restored_;
+  std::chrono::steady_clock::time_point restore_again_;
   std::function<void()> tried_;
   boost::asio::steady_timer retry_;
   boost::asio::steady_timer patience_;

@@ -291,6 +291,21 @@ TEST_F(ProfileKeeperTest, ItIsNotLoadedAgainOnEachDemand) {
   EXPECT_TRUE(NothingComes());
 }
 
+TEST_F(ProfileKeeperTest, WhatTakesLongIsLoadedAgainTheMoreSeldom) {
+  Start();
+  keeper_->Restore(Note("first"));
+  ASSERT_TRUE(Next());
+  for (int i = 0; i < 25; ++i) {
+    Run();
+  }
+  Accept();
+  for (int i = 0; i < 20; ++i) {
+    Run();
+  }
+  keeper_->Restore(Note("second"));
+  EXPECT_THAT(done_, UnorderedElementsAre("first", HasSubstr("a moment ago")));
+}
+
 TEST_F(ProfileKeeperTest, ALongListGoesInSeveralPacketsAndPastTheLimitNothingIsSent) {
   Start();
   std::string deep = broker_.tree.Directory("images/d");
