@@ -122,8 +122,8 @@ void ProfileKeeper::Restore(Settled done) {
   in_force_.reset();
   Await({std::nullopt, [this, begun, done = std::move(done)](const Result<void>& loaded) {
            const auto now = std::chrono::steady_clock::now();
-           const std::chrono::steady_clock::duration pause = (now - begun) * kRestoreShare;
-           restore_again_ = now + std::max<decltype(pause)>(pause, kRestorePause);
+           restore_again_ = now + std::max<std::chrono::steady_clock::duration>(
+                                      kRestoreShare * (now - begun), kRestorePause);
            done(loaded);
          }});
 }
